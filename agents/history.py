@@ -1,0 +1,64 @@
+"""What an agent may know of the past: trials with their states and observables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from agents.space import Recipe
+
+TrialState = Literal[
+    "completed",  # a value
+    "failed",  # a defined failure: information about feasibility
+    "rejected",  # the quality gate refused the measurement: information, but no value
+    "abandoned",  # nothing was learned
+    "pending",  # proposed, approved, dispatched, running or measured: do not propose the same
+    "in_doubt",  # nobody knows what happened: do not propose near it as if it were free
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A measured value and its standard error, in the observable's declared unit."""
+
+    value: float
+    se: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PastTrial:
+    """One trial as the record has it.
+
+    `recipe` is what was asked for; `achieved` holds those parameters that were read back (it
+    may be partial or empty). Agents learn from what was achieved.
+    """
+
+    number: int
+    state: TrialState
+    recipe: Recipe
+    achieved: Recipe = field(default_factory=dict)
+    observables: Mapping[str, Observation] = field(default_factory=dict)
+
+    @property
+    def made(self) -> dict[str, float | int | str]:
+        """The recipe with every achieved value in place of the requested one."""
+        return {name: self.achieved.get(name, value) for name, value in self.recipe.items()}
+
+
+def history_hash(history: Sequence[PastTrial]) -> str:
+    """Return the SHA-256 of the history's canonical JSON (no identifiers, no times)."""
+    document = [
+        {
+            "number": t.number,
+            "state": t.state,
+            "recipe": dict(t.recipe),
+            "achieved": dict(t.achieved),
+            "observables": {k: [o.value, o.se] for k, o in t.observables.items()},
+        }
+        for t in history
+    ]
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,48 @@
+"""Stations, instruments and metrology: from a recipe to a measurement to observables."""
+
+from instruments.errors import (
+    InstrumentError,
+    RecipeRefusedError,
+    StationStoppedError,
+    TrialFailedError,
+    UnknownStationError,
+)
+from instruments.registry import create_station, station_names
+from instruments.station import (
+    Analysis,
+    AttemptKey,
+    Measurement,
+    ObservableDeclaration,
+    ObservableValue,
+    ParameterDeclaration,
+    Recipe,
+    Spectrum,
+    Station,
+    StationDescription,
+    Value,
+    Verdict,
+    Violation,
+)
+
+__all__ = [
+    "Analysis",
+    "AttemptKey",
+    "InstrumentError",
+    "Measurement",
+    "ObservableDeclaration",
+    "ObservableValue",
+    "ParameterDeclaration",
+    "Recipe",
+    "RecipeRefusedError",
+    "Spectrum",
+    "Station",
+    "StationDescription",
+    "StationStoppedError",
+    "TrialFailedError",
+    "UnknownStationError",
+    "Value",
+    "Verdict",
+    "Violation",
+    "create_station",
+    "station_names",
+]

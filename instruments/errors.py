@@ -1,0 +1,44 @@
+"""Refusals and failures of stations.
+
+InstrumentError
+├── UnknownStationError   no station of that name is installed
+├── RecipeRefusedError    a recipe outside what the station can do; nothing has moved
+├── TrialFailedError      a defined, informative failure while a recipe ran (clogged, no emission)
+└── StationStoppedError   the station cannot go on without a person
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from instruments.station import Violation
+
+
+class InstrumentError(Exception):
+    """Base of every refusal and failure of this package: rule, what came, remedy."""
+
+
+class UnknownStationError(InstrumentError):
+    """No station of that name is installed."""
+
+
+class RecipeRefusedError(InstrumentError):
+    """The recipe breaks a limit of the station; nothing has moved."""
+
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        self.violations = tuple(violations)
+        super().__init__("; ".join(v.message for v in violations))
+
+
+class TrialFailedError(InstrumentError):
+    """The trial ended in a defined failure; `reason` is a stable slug, such as `clogged`."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class StationStoppedError(InstrumentError):
+    """The station is in its safe state and needs a person before the next trial."""

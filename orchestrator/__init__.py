@@ -1,0 +1,1 @@
+"""The campaign service: ledger, loop, replay, reports and the command line."""

@@ -1,0 +1,1 @@
+"""Physics of perovskite quantum dots: materials, optics, flow, and plants to act on."""
