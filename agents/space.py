@@ -91,11 +91,14 @@ class Space:
         constraints: Linear inequalities between numeric parameters.
         infeasible: Reasons why a recipe cannot be made (empty when it can); pure and cheap.
             The orchestrator injects the station's own check here.
+        candidates: When given, proposals are picked from these recipes alone, each at most once
+            (replay of a measured campaign); trials in the history may be among them.
     """
 
     parameters: tuple[Parameter, ...]
     constraints: tuple[LinearConstraint, ...] = ()
     infeasible: Callable[[Recipe], Sequence[str]] = field(default=_always, compare=False)
+    candidates: tuple[Recipe, ...] | None = None
 
     def active(self, chosen: Mapping[str, Value]) -> dict[str, Value]:
         """Drop from `chosen` every parameter whose condition does not hold, fill in fixed ones."""
