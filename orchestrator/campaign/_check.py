@@ -1,0 +1,215 @@
+"""A campaign file against what the station declares; every mistake is reported at once."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from agents import Objective, Space, create_agent
+from agents.errors import AgentError
+from instruments import InstrumentError, StationDescription, create_station
+from orchestrator.campaign._file import (
+    DEFAULTS,
+    FIELDS,
+    REQUIRED,
+    AgentItem,
+    BudgetItem,
+    LabItem,
+    ObjectiveItem,
+    SpaceItem,
+    StopItem,
+)
+from orchestrator.campaign._model import Campaign
+from orchestrator.campaign._objectives import resolve_objectives
+from orchestrator.campaign._space import resolve_space
+from orchestrator.errors import InputRefusedError, NotFoundError
+
+T = TypeVar("T", bound=BaseModel)
+Report = Callable[[str], None]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean ...?" or the list of what is known."""
+    options = sorted(known)
+    near = difflib.get_close_matches(name, options, 1, 0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(options)}"
+
+
+class _UniqueLoader(yaml.SafeLoader):
+    """YAML that refuses a key given twice instead of taking the last one silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str):
+                raise InputRefusedError(
+                    f"a key must be text, but got {key!r}{key_node.start_mark}"
+                )
+            if key in seen:
+                raise InputRefusedError(
+                    f"a key may be given once, but {key!r} is given again{key_node.start_mark}"
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a YAML or JSON file that holds one mapping.
+
+    Raises:
+        NotFoundError: no such file.
+        InputRefusedError: not text, not YAML, or not a mapping.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise NotFoundError(f"there is no file {path}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputRefusedError(f"{path} must be readable UTF-8 text: {error}") from error
+    try:
+        document = yaml.load(text, Loader=_UniqueLoader)  # noqa: S506 a SafeLoader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputRefusedError(f"{path} must be YAML or JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InputRefusedError(f"{path} must hold one mapping of keys to values")
+    try:
+        json.dumps(document)
+    except (TypeError, ValueError) as error:
+        raise InputRefusedError(f"{path} must hold plain JSON values: {error}") from error
+    return document
+
+
+def check_campaign(document: Mapping[str, Any]) -> Campaign:
+    """Check a campaign document against its station and agent.
+
+    Raises:
+        InputRefusedError: `problems` names every mistake found.
+    """
+    problems: list[str] = []
+    values = _fields(document, problems.append)
+    space_items = _items(values["space"], "space", SpaceItem, problems.append)
+    objective_items = _items(values["objectives"], "objectives", ObjectiveItem, problems.append)
+    station = _station(values["station"], values["lab"], problems.append)
+    space = Space(())
+    objectives: tuple[Objective, ...] = ()
+    if station is not None:
+        space = resolve_space(space_items, values["constraints"] or [], station, problems.append)
+        objectives = resolve_objectives(objective_items, station, problems.append)
+        if values["batch"] is not None and values["batch"] > station.max_batch > 1:
+            problems.append(
+                f"batch: {station.name} takes at most {station.max_batch} recipes at once, "
+                f"but got {values['batch']}"
+            )
+    _agent(values["agent"], problems.append)
+    _stop(values["stop"], objective_items, problems.append)
+    if problems:
+        raise InputRefusedError(problems)
+    return _build(document, values, space, objectives)
+
+
+def _fields(document: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    for key in document:
+        if key not in FIELDS:
+            report(f"{key}: a campaign file has no such key{nearest(str(key), FIELDS)}")
+    values: dict[str, Any] = {}
+    for key, kind in FIELDS.items():
+        if key not in document and key in REQUIRED:
+            report(f"{key}: a campaign file must have this key")
+        raw = document.get(key, DEFAULTS.get(key))
+        if key not in document and key in REQUIRED:
+            values[key] = None
+            continue
+        try:
+            values[key] = TypeAdapter(kind).validate_python(raw)
+        except ValidationError as error:
+            values[key] = None
+            _say(error, key, report)
+    return values
+
+
+def _say(error: ValidationError, where: str, report: Report) -> None:
+    for item in error.errors(include_url=False):
+        path = ".".join([where, *(str(p) for p in item["loc"])])
+        message = item["msg"].removeprefix("Value error, ")
+        given = item["input"]
+        shown = "" if isinstance(given, (dict, list)) else f", but got {given!r}"
+        report(f"{path}: {message[0].lower()}{message[1:]}{shown}")
+
+
+def _items(raw: list[Any] | None, key: str, model: type[T], report: Report) -> list[T]:
+    found = []
+    if raw is not None and not raw:
+        report(f"{key}: must have at least one entry")
+    for index, item in enumerate(raw or []):
+        name = item.get("name", item.get("observable")) if isinstance(item, dict) else None
+        where = f"{key}[{index}]" + (f" ({name})" if name else "")
+        try:
+            found.append(model.model_validate(item))
+        except ValidationError as error:
+            _say(error, where, report)
+    return found
+
+
+def _station(name: str | None, lab: LabItem | None, report: Report) -> StationDescription | None:
+    if name is None:
+        return None
+    try:
+        return create_station(name, lab.model_dump() if lab else None).description
+    except InstrumentError as error:
+        report(f"station: {error}")
+        return None
+
+
+def _agent(item: AgentItem | None, report: Report) -> None:
+    if item is None:
+        return
+    try:
+        create_agent(item.name, item.options)
+    except AgentError as error:
+        report(f"agent: {error}")
+
+
+def _stop(stop: StopItem | None, objectives: list[ObjectiveItem], report: Report) -> None:
+    bounded = [
+        o for o in objectives if o.goal == "target" or o.min is not None or o.max is not None
+    ]
+    if stop is not None and stop.target is not None and objectives and not bounded:
+        report("stop.target: needs an objective with a target or a bound to be reached")
+
+
+def _build(
+    document: Mapping[str, Any],
+    values: dict[str, Any],
+    space: Space,
+    objectives: tuple[Objective, ...],
+) -> Campaign:
+    agent: AgentItem = values["agent"]
+    budget: BudgetItem = values["budget"]
+    stop: StopItem = values["stop"]
+    lab: LabItem | None = values["lab"]
+    return Campaign(
+        declared=dict(document),
+        name=values["name"],
+        station=values["station"],
+        space=space,
+        objectives=objectives,
+        agent=agent.name,
+        agent_options=agent.options,
+        lab=lab.model_dump() if lab else None,
+        lab_seed=lab.hidden if lab else values["seed"],
+        batch=values["batch"],
+        trials=budget.trials,
+        hours=budget.hours,
+        confidence=stop.target.confidence if stop.target else None,
+        no_improvement=stop.no_improvement,
+        approval=values["approval"],
+        in_doubt=values["in_doubt"],
+        seed=values["seed"],
+    )
