@@ -9,8 +9,8 @@ InstrumentError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from instruments.station import Violation
@@ -33,10 +33,17 @@ class RecipeRefusedError(InstrumentError):
 
 
 class TrialFailedError(InstrumentError):
-    """The trial ended in a defined failure; `reason` is a stable slug, such as `clogged`."""
+    """The trial ended in a defined failure; `reason` is a stable slug, such as `clogged`.
 
-    def __init__(self, reason: str, message: str) -> None:
+    `station_state` is what the station carries on after the failure (None where it carries
+    nothing); recorded, it lets a resumed campaign restore the station as the failure left it.
+    """
+
+    def __init__(
+        self, reason: str, message: str, station_state: Mapping[str, Any] | None = None
+    ) -> None:
         self.reason = reason
+        self.station_state = station_state
         super().__init__(message)
 
 

@@ -2,15 +2,29 @@
 
 from orchestrator.campaign._check import check_campaign, read_document
 from orchestrator.campaign._model import Campaign, from_resolved, quantity
+from orchestrator.campaign._outcome import (
+    Outcome,
+    best_trial,
+    pareto_trials,
+    probability_met,
+    target_reached,
+    trials_without_improvement,
+)
 from orchestrator.campaign._units import UnitError, convert, convert_width
 
 __all__ = [
     "Campaign",
+    "Outcome",
     "UnitError",
+    "best_trial",
     "check_campaign",
     "convert",
     "convert_width",
     "from_resolved",
+    "pareto_trials",
+    "probability_met",
     "quantity",
     "read_document",
+    "target_reached",
+    "trials_without_improvement",
 ]

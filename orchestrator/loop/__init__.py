@@ -1,0 +1,26 @@
+"""The loop: propose, dispatch, observe, decide."""
+
+from orchestrator.loop._attempt import MAX_ATTEMPTS, analysis_records, stored_measurement
+from orchestrator.loop._history import history, observations, outcomes, step_seed
+from orchestrator.loop._propose import Planner, agent_record, feasibility, make_agent
+from orchestrator.loop._run import CampaignLoop, Observer, StopRequest
+from orchestrator.loop._stop import lab_hours, stop_decision
+
+__all__ = [
+    "MAX_ATTEMPTS",
+    "CampaignLoop",
+    "Observer",
+    "Planner",
+    "StopRequest",
+    "agent_record",
+    "analysis_records",
+    "feasibility",
+    "history",
+    "lab_hours",
+    "make_agent",
+    "observations",
+    "outcomes",
+    "step_seed",
+    "stop_decision",
+    "stored_measurement",
+]

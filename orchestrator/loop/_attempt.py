@@ -1,0 +1,212 @@
+"""One attempt: intent, run, raw data, observables, verdict; each its own event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instruments import (
+    Analysis,
+    AttemptKey,
+    Measurement,
+    Spectrum,
+    Station,
+    StationStoppedError,
+    TrialFailedError,
+)
+from orchestrator.events import (
+    ObservableRecord,
+    Payload,
+    SpectrumRecord,
+    TrialAbandoned,
+    TrialApproved,
+    TrialCompleted,
+    TrialDispatched,
+    TrialFailed,
+    TrialInDoubt,
+    TrialMeasured,
+    TrialRejected,
+    TrialRunning,
+    VerdictRecord,
+)
+from orchestrator.ledger import Ledger, TrialRow, array_digest
+
+MAX_ATTEMPTS = 3
+ACTOR = "loop"
+
+
+class Attempts:
+    """Runs the attempts of one campaign on one station and records each change of state."""
+
+    def __init__(self, ledger: Ledger, campaign: str, station: Station, token: int | None) -> None:
+        self._ledger, self._campaign = ledger, campaign
+        self._station, self._token = station, token
+
+    def append(self, payload: Payload, arrays: tuple[NDArray[Any], ...] = ()) -> None:
+        """Append one event as the owner of the campaign."""
+        self._ledger.append(self._campaign, payload, actor=ACTOR, token=self._token, arrays=arrays)
+
+    def run(self, trial: TrialRow, progress: Callable[[str], None] | None = None) -> bool:
+        """Run the trial's present attempt; tell whether the station can go on.
+
+        A recipe that the station refuses by now is abandoned before anything moves. An
+        exception that says nothing of what happened leaves the trial in doubt and is raised.
+        """
+        number, attempt = trial.number, trial.attempt
+        if refused := self._station.check(trial.recipe):
+            reason = "; ".join(v.message for v in refused)
+            self.append(TrialAbandoned(trial=number, reason=reason))
+            return True
+        name = self._station.description.name
+        self.append(TrialDispatched(trial=number, attempt=attempt, station=name))
+        self.append(TrialRunning(trial=number, attempt=attempt))
+        try:
+            measurement = self._station.run(trial.recipe, AttemptKey(number, attempt), progress)
+        except TrialFailedError as error:
+            self._failed(number, attempt, error)
+            return True
+        except BaseException as error:
+            self._doubt(number, attempt, "running", f"{type(error).__name__}: {error}")
+            if isinstance(error, StationStoppedError):
+                return False
+            raise
+        event, arrays = measured_event(measurement, number, attempt, self._station.lab_time)
+        self.append(event, arrays)
+        return self.conclude(number, attempt, measurement)
+
+    def conclude(self, number: int, attempt: int, measurement: Measurement) -> bool:
+        """Derive observables and record the verdict; tell whether the station can go on."""
+        analysis = self._station.analyse(measurement)
+        observables, verdict = analysis_records(analysis)
+        if analysis.verdict.failure:
+            message = "; ".join(analysis.verdict.reasons) or analysis.verdict.failure
+            self.append(
+                TrialFailed(
+                    trial=number,
+                    attempt=attempt,
+                    reason=analysis.verdict.failure,
+                    message=message,
+                    verdict=verdict,
+                )
+            )
+            return True
+        if verdict.kind in ("accept", "accept_wide"):
+            self.append(
+                TrialCompleted(
+                    trial=number, attempt=attempt, observables=observables, verdict=verdict
+                )
+            )
+            return True
+        self.append(
+            TrialRejected(trial=number, attempt=attempt, observables=observables, verdict=verdict)
+        )
+        return verdict.kind != "stop"
+
+    def repeat_if_wanted(self, trial: TrialRow) -> bool:
+        """Approve another attempt of a rejected trial; tell whether there will be one."""
+        kind = (trial.verdict or {}).get("kind")
+        if trial.state != "rejected" or kind != "repeat" or trial.attempt >= MAX_ATTEMPTS:
+            return False
+        self.append(
+            TrialApproved(
+                trial=trial.number, attempt=trial.attempt + 1, reason="repeat by the quality gate"
+            )
+        )
+        return True
+
+    def _failed(self, number: int, attempt: int, error: TrialFailedError) -> None:
+        self.append(
+            TrialFailed(
+                trial=number,
+                attempt=attempt,
+                reason=error.reason,
+                message=str(error),
+                lab_time=self._station.lab_time,
+                station_state=error.station_state,
+            )
+        )
+
+    def _doubt(self, number: int, attempt: int, found: str, reason: str) -> None:
+        self.append(TrialInDoubt(trial=number, attempt=attempt, found=found, reason=reason))
+
+
+def measured_event(
+    measurement: Measurement, number: int, attempt: int, lab_time: float
+) -> tuple[TrialMeasured, tuple[NDArray[Any], ...]]:
+    """Return the event of a measurement and the arrays that it refers to."""
+    arrays = tuple(a for s in measurement.spectra for a in (s.axis, s.values))
+    event = TrialMeasured(
+        trial=number,
+        attempt=attempt,
+        achieved=dict(measurement.achieved),
+        conditions={k: dict(v) for k, v in measurement.conditions.items()},
+        spectra=tuple(_spectrum(s) for s in measurement.spectra),
+        station_state=dict(measurement.station_state),
+        identities=tuple(dict(i) for i in measurement.identities),
+        warnings=measurement.warnings,
+        lab_time=lab_time,
+    )
+    return event, arrays
+
+
+def _spectrum(spectrum: Spectrum) -> SpectrumRecord:
+    return SpectrumRecord(
+        name=spectrum.name,
+        axis_sha256=array_digest(spectrum.axis),
+        values_sha256=array_digest(spectrum.values),
+        axis_unit=spectrum.axis_unit,
+        unit=spectrum.unit,
+        settings=dict(spectrum.settings),
+    )
+
+
+def analysis_records(analysis: Analysis) -> tuple[dict[str, ObservableRecord], VerdictRecord]:
+    """Return an analysis as it is recorded."""
+    observables = {
+        name: ObservableRecord(value=float(o.value), se=float(o.se), unit=o.unit, method=o.method)
+        for name, o in analysis.observables.items()
+    }
+    verdict = VerdictRecord(kind=analysis.verdict.kind, reasons=analysis.verdict.reasons)
+    return observables, verdict
+
+
+def stored_measurement(ledger: Ledger, campaign: str, trial: TrialRow) -> Measurement:
+    """Rebuild a trial's measurement from the ledger, as `Station.analyse` takes it."""
+    spectra = tuple(
+        Spectrum(
+            s.name, np.asarray(s.axis, dtype=np.float64), s.values, s.axis_unit, s.unit, s.settings
+        )
+        for s in ledger.spectra(campaign, trial.number, trial.attempt)
+    )
+    return Measurement(
+        requested=trial.recipe,
+        achieved=trial.achieved,
+        conditions=trial.conditions,
+        spectra=spectra,
+        station_state=trial.station_state or {},
+        identities=tuple(trial.identities),
+        warnings=tuple(trial.warnings),
+    )
+
+
+def doubt_event(trial: TrialRow) -> TrialInDoubt:
+    """Return the event for an intent that start-up found without an outcome."""
+    return TrialInDoubt(
+        trial=trial.number,
+        attempt=trial.attempt,
+        found=trial.state,
+        reason="an intent without an outcome was found at start-up",
+    )
+
+
+__all__ = [
+    "MAX_ATTEMPTS",
+    "Attempts",
+    "analysis_records",
+    "doubt_event",
+    "measured_event",
+    "stored_measurement",
+]

@@ -1,0 +1,217 @@
+"""The loop: propose, dispatch, observe, decide, until a stop rule holds or somebody stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from instruments import Station
+from orchestrator.campaign import Campaign
+from orchestrator.events import (
+    CampaignDraining,
+    CampaignFailed,
+    CampaignFinished,
+    CampaignPaused,
+    CampaignResumed,
+    CampaignStarted,
+    CampaignStopped,
+    StepProposed,
+    TrialAbandoned,
+    TrialResolved,
+)
+from orchestrator.ledger import Ledger, TrialRow
+from orchestrator.loop._attempt import Attempts, doubt_event, stored_measurement
+from orchestrator.loop._history import history
+from orchestrator.loop._propose import Planner, feasibility, make_agent
+from orchestrator.loop._stop import room_in_budget, stop_decision
+
+
+class Observer(Protocol):
+    """Watches a campaign; must not raise. Every method is called after the event is committed."""
+
+    def proposed(self, step: StepProposed) -> None:
+        """A step was proposed."""
+
+    def running(self, trial: TrialRow) -> None:
+        """A trial is about to run."""
+
+    def progress(self, text: str) -> None:
+        """The station says what it does."""
+
+    def ended(self, trial: TrialRow) -> None:
+        """A trial reached a state in which the loop leaves it."""
+
+    def finished(self, state: str, detail: str) -> None:
+        """The loop lets go of the campaign."""
+
+
+@dataclass
+class StopRequest:
+    """Set by whoever wants the loop to drain: the trial under way is finished first."""
+
+    reason: str = ""
+
+    def ask(self, reason: str) -> None:
+        """Ask the loop to drain."""
+        self.reason = self.reason or reason
+
+
+@dataclass
+class CampaignLoop:
+    """Drives one campaign that this process owns.
+
+    Attributes:
+        ledger: The record.
+        campaign_id: The campaign's identifier.
+        campaign: The campaign as it was resolved.
+        station: Not yet opened.
+        token: Fencing token of the ownership.
+        observer: Watches.
+        stop: Somebody else's wish to drain.
+    """
+
+    ledger: Ledger
+    campaign_id: str
+    campaign: Campaign
+    station: Station
+    token: int
+    observer: Observer
+    stop: StopRequest = field(default_factory=StopRequest)
+
+    def __post_init__(self) -> None:
+        self._attempts = Attempts(self.ledger, self.campaign_id, self.station, self.token)
+        infeasible = feasibility(self.station)
+        self._planner = Planner(make_agent(self.campaign), self.campaign, infeasible)
+
+    def run(self) -> str:
+        """Run until the campaign rests; return its state.
+
+        Raises:
+            Exception: a bug or an outside failure, after `campaign.failed` was recorded and the
+                station brought to its safe state.
+        """
+        state = self.ledger.campaign(self.campaign_id).state
+        if state == "finished":
+            return state
+        self._attempts.append(CampaignStarted() if state == "draft" else CampaignResumed())
+        try:
+            self.station.open()
+            self._loop()
+        except KeyboardInterrupt:
+            self._rest(CampaignPaused(reason="aborted by a person"))
+        except Exception as error:
+            self._attempts.append(CampaignFailed(error=f"{type(error).__name__}: {error}"))
+            raise
+        finally:
+            self.station.close()
+        return self.ledger.campaign(self.campaign_id).state
+
+    def _rest(self, event: CampaignPaused | CampaignFinished | CampaignStopped) -> None:
+        self._attempts.append(event)
+        detail = event.reason if isinstance(event, CampaignPaused) else event.detail
+        self.observer.finished(self.ledger.campaign(self.campaign_id).state, detail)
+
+    def _loop(self) -> None:
+        if waiting := self._reconcile():
+            numbers = ", ".join(map(str, waiting))
+            reason = f"trial {numbers} in doubt: decide with `dotpilot resolve`, then resume"
+            self._rest(CampaignPaused(reason=reason))
+            return
+        while True:
+            rows = self.ledger.trials(self.campaign_id)
+            if self.stop.reason:
+                self._attempts.append(CampaignDraining(reason=self.stop.reason))
+                self._rest(CampaignPaused(reason=self.stop.reason))
+                return
+            if finished := stop_decision(self.campaign, rows):
+                self._abandon_open(rows)
+                self._rest(finished)
+                return
+            if not self._advance(rows):
+                return
+
+    def _advance(self, rows: Sequence[TrialRow]) -> bool:
+        """Take one action; tell whether the loop goes on."""
+        runnable = [r for r in rows if r.state in self._runnable_states()]
+        if runnable:
+            return self._run_one(runnable[0].number)
+        waiting = [r.number for r in rows if r.state == "proposed"]
+        if waiting:
+            numbers = ", ".join(map(str, waiting))
+            reason = f"trial {numbers} awaits approval: `dotpilot approve`, then resume"
+            self._rest(CampaignPaused(reason=reason))
+            return False
+        first = max((r.number for r in rows), default=0) + 1
+        step = max((r.step for r in rows), default=0) + 1
+        room = room_in_budget(self.campaign, rows)
+        event = self._planner.propose(history(rows), step, first, room)
+        self._attempts.append(event)
+        self.observer.proposed(event)
+        return True
+
+    def _runnable_states(self) -> tuple[str, ...]:
+        return ("approved",) if self.campaign.approval else ("proposed", "approved")
+
+    def _run_one(self, number: int) -> bool:
+        self._restore()
+        trial = self.ledger.trial(self.campaign_id, number)
+        self.observer.running(trial)
+        goes_on = self._attempts.run(trial, self.observer.progress)
+        trial = self.ledger.trial(self.campaign_id, number)
+        self.observer.ended(trial)
+        if not goes_on:
+            reason = "; ".join((trial.verdict or {}).get("reasons", ())) or "the station stopped"
+            self._rest(CampaignStopped(stop_reason="station_stopped", detail=reason))
+            return False
+        self._attempts.repeat_if_wanted(trial)
+        return True
+
+    def _restore(self) -> None:
+        """Put the station where the record left it: an uninterrupted run does the same."""
+        known = [r for r in self.ledger.trials(self.campaign_id) if r.station_state]
+        latest = max(known, key=lambda r: (r.lab_time or 0.0, r.number), default=None)
+        self.station.restore(latest.station_state if latest and latest.station_state else {})
+
+    def _reconcile(self) -> list[int]:
+        """Settle what an earlier process left; return the trials that a person must decide on."""
+        rows = self.ledger.trials(self.campaign_id)
+        for row in rows:
+            if row.state == "measured":
+                measurement = stored_measurement(self.ledger, self.campaign_id, row)
+                self._attempts.conclude(row.number, row.attempt, measurement)
+            elif row.state in ("dispatched", "running"):
+                self._attempts.append(doubt_event(row))
+        waiting = []
+        for row in self.ledger.trials(self.campaign_id):
+            if row.state == "in_doubt" and not self._decide_by_policy(row):
+                waiting.append(row.number)
+            else:
+                self._attempts.repeat_if_wanted(row)
+        return waiting
+
+    def _decide_by_policy(self, row: TrialRow) -> bool:
+        repeatable = self.station.description.repeatable
+        policy = self.campaign.in_doubt or ("repeat" if repeatable else "ask")
+        if policy == "ask":
+            return False
+        note = (
+            "the campaign's in_doubt rule" if self.campaign.in_doubt else "station is repeatable"
+        )
+        self._attempts.append(
+            TrialResolved(
+                trial=row.number,
+                attempt=row.attempt,
+                decision="repeat" if policy == "repeat" else "abandon",
+                by="policy",
+                note=note,
+            )
+        )
+        return True
+
+    def _abandon_open(self, rows: Sequence[TrialRow]) -> None:
+        for row in rows:
+            if row.state in ("proposed", "approved"):
+                self._attempts.append(
+                    TrialAbandoned(trial=row.number, reason="the campaign is over")
+                )
