@@ -129,10 +129,15 @@ VerdictKind = Literal["accept", "accept_wide", "repeat", "stop"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The quality gate's word on a measurement, with its reasons (empty for a clean accept)."""
+    """The quality gate's word on a measurement, with its reasons (empty for a clean accept).
+
+    `failure` is a stable slug (`no_emission`) where the recipe itself failed: the measurement is
+    sound, there are no observables to take from it, and the loop records a failed trial.
+    """
 
     kind: VerdictKind
     reasons: tuple[str, ...] = ()
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)

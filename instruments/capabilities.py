@@ -1,0 +1,236 @@
+"""What a procedure may ask of an instrument: small protocols, one capability each.
+
+Real drivers and simulated instruments satisfy the same protocols structurally. Every write is
+followed by a read-back where the device has one; nothing here clamps a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instruments.errors import InstrumentError, StationStoppedError
+
+Carrier = Literal["none", "gas", "fluorinated_oil"]
+Light = Literal["dark", "excitation", "lamp"]
+LightPath = Literal["line", "reference_dye"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowLimits:
+    """The range in which a pump delivers true flow [µL/s]; zero (stopped) is always possible."""
+
+    minimum: float
+    maximum: float
+
+    def allow(self, flow: float) -> bool:
+        """Tell whether the pump can hold `flow` [µL/s]."""
+        return flow == 0.0 or self.minimum <= flow <= self.maximum
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """One raw detector reading.
+
+    Attributes:
+        counts: Shape (n,), float32 raw counts, dark not subtracted; the mean of `averages` scans.
+        integration_time: Exposure time of one scan [s].
+        averages: Number of scans.
+        light: What lit the detector: `dark`, `excitation`, `lamp`.
+        path: What stood in the light: the flow `line` or the `reference_dye` cell.
+    """
+
+    counts: NDArray[np.float32]
+    integration_time: float
+    averages: int
+    light: Light
+    path: LightPath
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Time as the procedure sees it; the only way to wait."""
+
+    def now(self) -> float:
+        """Seconds since the clock's start."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Return when `seconds` (not negative) have passed on this clock."""
+        ...
+
+
+@runtime_checkable
+class Identifiable(Protocol):
+    """Says what it is."""
+
+    def identify(self) -> Mapping[str, Any]:
+        """Return {"instrument", "model", "serial", "simulated"}."""
+        ...
+
+
+@runtime_checkable
+class SafeState(Protocol):
+    """Can be left alone."""
+
+    def to_safe_state(self) -> None:
+        """Bring the device to where a person may walk away; may be called twice."""
+        ...
+
+
+@runtime_checkable
+class Pump(Identifiable, SafeState, Protocol):
+    """Delivers one liquid."""
+
+    @property
+    def limits(self) -> FlowLimits:
+        """Flows that the pump can hold."""
+        ...
+
+    def set_flow(self, flow: float) -> None:
+        """Set the flow [µL/s]; raises InstrumentError outside `limits`."""
+        ...
+
+    def read_flow(self) -> float:
+        """Measured flow [µL/s]."""
+        ...
+
+    def stop(self) -> None:
+        """Set the flow to zero."""
+        ...
+
+
+@runtime_checkable
+class CarrierPump(Identifiable, SafeState, Protocol):
+    """Delivers the phase that segments the liquid, if any."""
+
+    def set_carrier(self, carrier: Carrier, flow: float) -> None:
+        """Choose the carrier and its flow [µL/s] (zero for `none`)."""
+        ...
+
+    def read_flow(self) -> float:
+        """Measured flow [µL/s]."""
+        ...
+
+    def stop(self) -> None:
+        """Set the flow to zero."""
+        ...
+
+
+@runtime_checkable
+class VelocitySensor(Identifiable, Protocol):
+    """Measures how fast the stream passes (optical phase sensor of Kerr 2019)."""
+
+    def read_velocity(self) -> float:
+        """Velocity [mm/s]."""
+        ...
+
+
+@runtime_checkable
+class Thermostat(Identifiable, SafeState, Protocol):
+    """Holds a temperature."""
+
+    def set_temperature(self, setpoint: float) -> None:
+        """Set the temperature [degC]."""
+        ...
+
+    def read_temperature(self) -> float:
+        """Measured temperature [degC]."""
+        ...
+
+    def ready(self, tolerance: float = 1.0) -> bool:
+        """Tell whether the reading is within `tolerance` [K] of the setpoint."""
+        ...
+
+
+@runtime_checkable
+class Positioner(Identifiable, SafeState, Protocol):
+    """Moves the probe along the tube."""
+
+    def move_to(self, position: float) -> None:
+        """Move to `position` [mm] from the inlet."""
+        ...
+
+    def read_position(self) -> float:
+        """Encoder position [mm]."""
+        ...
+
+
+@runtime_checkable
+class Spectrometer(Identifiable, SafeState, Protocol):
+    """A detector array with an excitation source, a lamp and a reference-dye cell."""
+
+    @property
+    def wavelengths(self) -> NDArray[np.float64]:
+        """Pixel axis, shape (n,) [nm], increasing."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """JSON-able constants of the detector: saturation, read noise, dark rate, optics."""
+        ...
+
+    @property
+    def integration_limits(self) -> tuple[float, float]:
+        """Shortest and longest exposure [s]."""
+        ...
+
+    def expose(
+        self,
+        integration_time: float,
+        light: Light,
+        path: LightPath = "line",
+        averages: int = 1,
+    ) -> Exposure:
+        """Expose `averages` times `integration_time` [s]; that time passes on the clock."""
+        ...
+
+
+@dataclass(frozen=True)
+class FlowRig:
+    """The instruments of one flow line, as a procedure is given them.
+
+    Attributes:
+        pumps: One pump per stock solution, by the stock's name.
+        carrier: The pump of the segmenting phase.
+        velocity: The velocity sensor at the probe.
+        thermostat: The reactor's heater.
+        probe: Moves the optical cell along the tube.
+        spectrometer: Detector, excitation, lamp and reference dye.
+        clock: What the procedure waits on.
+    """
+
+    pumps: Mapping[str, Pump]
+    carrier: CarrierPump
+    velocity: VelocitySensor
+    thermostat: Thermostat
+    probe: Positioner
+    spectrometer: Spectrometer
+    clock: Clock
+
+    def instruments(self) -> dict[str, Identifiable]:
+        """Every instrument by name, in a fixed order."""
+        named: dict[str, Identifiable] = {f"pump_{name}": p for name, p in self.pumps.items()}
+        named |= {"carrier_pump": self.carrier, "velocity_sensor": self.velocity}
+        named |= {"thermostat": self.thermostat, "probe": self.probe}
+        return named | {"spectrometer": self.spectrometer}
+
+    def to_safe_state(self) -> None:
+        """Bring every instrument to its safe state, all of them even when one refuses."""
+        problems: list[str] = []
+        for name, instrument in self.instruments().items():
+            if not isinstance(instrument, SafeState):
+                continue
+            try:
+                instrument.to_safe_state()
+            except (OSError, RuntimeError, ValueError, InstrumentError) as error:
+                problems.append(f"{name}: {error}")
+        if problems:
+            raise StationStoppedError(
+                "every instrument must reach its safe state, but these did not: "
+                f"{'; '.join(problems)}; bring them there by hand before the next trial"
+            )

@@ -1,0 +1,95 @@
+"""Choosing an integration time, and the readings that a measurement is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from instruments.capabilities import Exposure, Light, LightPath, Spectrometer
+from instruments.station import Spectrum
+
+_GROWTH = 20.0  # most that one step of the search may lengthen an exposure
+
+
+@dataclass(frozen=True, slots=True)
+class ExposureTarget:
+    """What an automatic exposure aims at, as shares of the saturation level.
+
+    The search ends inside [low, high] or at a limit of the detector.
+    """
+
+    low: float = 0.35
+    aim: float = 0.6
+    high: float = 0.8
+    start: float = 0.05
+    rounds: int = 8
+
+
+def bright(exposure: Exposure, first: int = 0) -> float:
+    """Highest signal above the spectrum's own median [counts], after a 9-pixel mean.
+
+    Args:
+        exposure: The reading.
+        first: Pixels before this one are ignored (scattered excitation).
+    """
+    counts = exposure.counts[first:].astype(np.float64)
+    flat = np.convolve(counts, np.full(9, 1.0 / 9.0), mode="valid")
+    return float(flat.max() - np.median(counts))
+
+
+def choose_exposure(
+    spectrometer: Spectrometer,
+    light: Light,
+    path: LightPath,
+    target: ExposureTarget,
+) -> tuple[float, list[list[float]]]:
+    """Find an integration time that fills the detector without saturating it.
+
+    Returns:
+        The time [s] and the sequence tried, as [time [s], highest counts].
+    """
+    shortest, longest = spectrometer.integration_limits
+    saturation = float(spectrometer.settings["saturation"])
+    seconds = min(max(target.start, shortest), longest)
+    tried: list[list[float]] = []
+    for _ in range(target.rounds):
+        exposure = spectrometer.expose(seconds, light, path)
+        highest = float(exposure.counts.max())
+        tried.append([seconds, highest])
+        following = _next(exposure, seconds, saturation, target)
+        following = min(max(following, shortest), longest)
+        if following == seconds:
+            break
+        seconds = following
+    return seconds, tried
+
+
+def _next(exposure: Exposure, seconds: float, saturation: float, target: ExposureTarget) -> float:
+    highest = float(exposure.counts.max())
+    if highest >= saturation:
+        return seconds / 8.0
+    if target.low * saturation <= highest <= target.high * saturation:
+        return seconds
+    signal = max(bright(exposure), 1.0)
+    return seconds * min(target.aim * saturation / signal, _GROWTH)
+
+
+def spectrum(
+    name: str,
+    spectrometer: Spectrometer,
+    exposure: Exposure,
+    extra: Mapping[str, Any] | None = None,
+) -> Spectrum:
+    """Wrap a raw reading with its axis and every setting that metrology needs."""
+    settings = {
+        **spectrometer.settings,
+        "integration_time": exposure.integration_time,
+        "averages": exposure.averages,
+        "light": exposure.light,
+        "path": exposure.path,
+        **(extra or {}),
+    }
+    return Spectrum(name, spectrometer.wavelengths, exposure.counts, "nm", "counts", settings)
