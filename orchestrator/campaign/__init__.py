@@ -10,7 +10,7 @@ from orchestrator.campaign._outcome import (
     target_reached,
     trials_without_improvement,
 )
-from orchestrator.campaign._units import UnitError, convert, convert_width
+from orchestrator.campaign._units import UnitError, check_unit, convert, convert_width
 
 __all__ = [
     "Campaign",
@@ -18,6 +18,7 @@ __all__ = [
     "UnitError",
     "best_trial",
     "check_campaign",
+    "check_unit",
     "convert",
     "convert_width",
     "from_resolved",

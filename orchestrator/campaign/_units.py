@@ -61,6 +61,16 @@ def convert_width(
     return abs(high - low) / 2.0
 
 
+def check_unit(unit: str) -> None:
+    """Refuse a unit that pint does not know ("" is dimensionless).
+
+    Raises:
+        UnitError: unknown unit.
+    """
+    if unit:
+        _unit(unit)
+
+
 def _unit(text: str) -> pint.Unit:
     import pint
 

@@ -1,6 +1,14 @@
 """The loop: propose, dispatch, observe, decide."""
 
 from orchestrator.loop._attempt import MAX_ATTEMPTS, analysis_records, stored_measurement
+from orchestrator.loop._drive import (
+    check_feasible,
+    create_campaign,
+    drive,
+    recorded_campaign,
+    station_document,
+    station_of,
+)
 from orchestrator.loop._history import history, observations, outcomes, step_seed
 from orchestrator.loop._propose import Planner, agent_record, feasibility, make_agent
 from orchestrator.loop._run import CampaignLoop, Observer, StopRequest
@@ -13,6 +21,12 @@ __all__ = [
     "Planner",
     "StopRequest",
     "agent_record",
+    "check_feasible",
+    "create_campaign",
+    "drive",
+    "recorded_campaign",
+    "station_document",
+    "station_of",
     "analysis_records",
     "feasibility",
     "history",

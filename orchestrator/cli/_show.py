@@ -1,0 +1,161 @@
+"""Commands that only read: list, show, trials, station, agent."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from orchestrator.cli._context import emit, settings
+from orchestrator.cli._run import CampaignArgument, show_campaign
+
+station_app = typer.Typer(help="What stations declare.", no_args_is_help=True)
+agent_app = typer.Typer(help="What agents take.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    app.command("list")(list_campaigns)
+    app.command()(show)
+    app.command()(trials)
+    station_app.command("list")(station_list)
+    station_app.command("show")(station_show)
+    agent_app.command("list")(agent_list)
+    agent_app.command("show")(agent_show)
+    app.add_typer(station_app, name="station")
+    app.add_typer(agent_app, name="agent")
+
+
+def list_campaigns() -> None:
+    """List the campaigns of the database."""
+    from orchestrator.cli._tables import table
+    from orchestrator.documents import list_document
+
+    with settings.ledger() as ledger:
+        rows = ledger.campaigns()
+        document = list_document(rows, {r.id: len(ledger.trials(r.id)) for r in rows})
+
+    def human() -> None:
+        cells = [
+            [c["campaign"], c["state"], str(c["trials"]), c["name"]] for c in document["campaigns"]
+        ]
+        typer.echo(table(["campaign", "state", "trials", "name"], cells))
+
+    emit(document, human)
+
+
+def show(campaign: CampaignArgument) -> None:
+    """Show a campaign: state, best trial, Pareto set."""
+    from orchestrator.documents import campaign_document
+
+    with settings.ledger() as ledger:
+        row = ledger.campaign(campaign)
+        document = campaign_document(row, ledger.trials(row.id))
+    emit(document, lambda: show_campaign(document))
+
+
+def trials(
+    campaign: CampaignArgument,
+    as_csv: Annotated[bool, typer.Option("--csv", help="One CSV table on stdout.")] = False,
+) -> None:
+    """Show the trials of a campaign."""
+    from orchestrator.cli._tables import trials_csv, trials_text
+    from orchestrator.documents import trials_document
+
+    with settings.ledger() as ledger:
+        row = ledger.campaign(campaign)
+        document = trials_document(row, ledger.trials(row.id))
+    if as_csv:
+        sys.stdout.write(trials_csv(document))
+    else:
+        emit(document, lambda: typer.echo(trials_text(document)))
+
+
+def station_list() -> None:
+    """List the installed stations."""
+    from instruments import create_station, station_names
+
+    found = [create_station(name).description for name in station_names()]
+    document = {
+        "stations": [
+            {
+                "name": d.name,
+                "version": d.version,
+                "description": d.description,
+                "simulated": d.simulated,
+            }
+            for d in found
+        ]
+    }
+    emit(document, lambda: typer.echo("\n".join(f"{d.name}  {d.description}" for d in found)))
+
+
+def station_show(name: Annotated[str, typer.Argument(metavar="STATION")]) -> None:
+    """Show a station's parameters, limits, choices and observables."""
+    from instruments import InstrumentError, create_station
+    from orchestrator.errors import NotFoundError
+    from orchestrator.loop import station_document
+
+    try:
+        document = station_document(create_station(name).description)
+    except InstrumentError as error:
+        raise NotFoundError(str(error)) from error
+    emit(document, lambda: _station_text(document))
+
+
+def _station_text(document: dict[str, Any]) -> None:
+    from orchestrator.cli._tables import table
+
+    def limits(p: dict[str, Any]) -> str:
+        if p["choices"]:
+            return ", ".join(p["choices"])
+        return f"{p['low']:g} to {p['high']:g} {p['unit']}".rstrip()
+
+    def when(p: dict[str, Any]) -> str:
+        return "; ".join(f"{k}: {', '.join(v)}" for k, v in (p["when"] or {}).items())
+
+    typer.echo(f"{document['name']} {document['version']}: {document['description']}\n")
+    rows = [
+        [p["name"], limits(p), str(p["default"]), when(p), p["description"]]
+        for p in document["parameters"]
+    ]
+    typer.echo(table(["parameter", "limits", "default", "only when", "meaning"], rows))
+    typer.echo("")
+    seen = [[o["name"], o["unit"] or "-", o["description"]] for o in document["observables"]]
+    typer.echo(table(["observable", "unit", "meaning"], seen))
+
+
+def agent_list() -> None:
+    """List the installed agents."""
+    from agents import agent_names, create_agent
+
+    found = [create_agent(name) for name in agent_names()]
+    document = {"agents": [{"name": a.name, "version": a.version} for a in found]}
+    emit(document, lambda: typer.echo("\n".join(f"{a.name} {a.version}" for a in found)))
+
+
+def agent_show(name: Annotated[str, typer.Argument(metavar="AGENT")]) -> None:
+    """Show an agent's options with their defaults."""
+    from agents import create_agent
+    from agents.errors import AgentError
+    from orchestrator.errors import NotFoundError
+
+    try:
+        agent = create_agent(name)
+    except AgentError as error:
+        raise NotFoundError(str(error)) from error
+    document = {
+        "name": agent.name,
+        "version": agent.version,
+        "description": (type(agent).__doc__ or "").strip().splitlines()[0],
+        "options": agent.configuration,
+        "libraries": agent.libraries,
+    }
+
+    def human() -> None:
+        typer.echo(f"{agent.name} {agent.version}: {document['description']}")
+        for key, value in agent.configuration.items():
+            typer.echo(f"  {key} = {value}")
+
+    emit(document, human)

@@ -1,0 +1,123 @@
+"""Decisions of people about trials: approve a proposal, end a doubt. Each is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, get_args
+
+from orchestrator.campaign import UnitError, convert
+from orchestrator.errors import InputRefusedError
+from orchestrator.events import ObservableRecord, TrialApproved, TrialInDoubt, TrialResolved
+from orchestrator.ledger import CampaignRow, Ledger
+from orchestrator.trial import IN_FLIGHT
+
+Decision = Literal["adopt", "repeat", "abandon"]
+ACTOR = "person"
+
+
+def approve_trials(ledger: Ledger, campaign: str, numbers: Sequence[int], note: str) -> list[int]:
+    """Approve these proposed trials (all that wait, where none is named); return their numbers.
+
+    Raises:
+        TransitionError: a trial that is not proposed.
+        ConflictError: another process runs the campaign.
+    """
+    with ledger.acquire(campaign) as ownership:
+        waiting = [t.number for t in ledger.trials(campaign) if t.state == "proposed"]
+        chosen = list(numbers) or waiting
+        for number in chosen:
+            attempt = ledger.trial(campaign, number).attempt
+            event = TrialApproved(trial=number, attempt=attempt, reason=note or "approved")
+            ledger.append(campaign, event, actor=ACTOR, token=ownership.token)
+    return chosen
+
+
+def resolve_doubt(
+    ledger: Ledger,
+    campaign: str,
+    number: int,
+    decision: str,
+    note: str,
+    evidence: Mapping[str, Any] | None = None,
+) -> None:
+    """Record the decision that ends the doubt about a trial.
+
+    `adopt` takes the observables of `evidence`; `repeat` allows a new attempt; `abandon` leaves
+    the trial without a result. An interrupted trial that no process owns is in doubt by now.
+
+    Raises:
+        InputRefusedError: unknown decision, empty note, evidence missing or malformed, or a
+            trial that is not in doubt.
+        ConflictError: another process runs the campaign.
+    """
+    problems = []
+    if decision not in get_args(Decision):
+        problems.append(f"--decision must be adopt, repeat or abandon, but got {decision!r}")
+    if not note.strip():
+        problems.append("--note must say why; it was empty")
+    if decision == "adopt" and evidence is None:
+        problems.append("--decision adopt needs --evidence FILE with the observables to adopt")
+    if decision != "adopt" and evidence is not None:
+        problems.append("--evidence belongs to --decision adopt")
+    row = ledger.campaign(campaign)
+    observables = _observables(row, evidence, problems) if evidence is not None else {}
+    if problems:
+        raise InputRefusedError(problems)
+    with ledger.acquire(campaign) as ownership:
+        trial = ledger.trial(campaign, number)
+        if trial.state not in {"in_doubt", *IN_FLIGHT}:
+            raise InputRefusedError(
+                f"only a trial in doubt can be resolved, but trial {number} is {trial.state}"
+            )
+        attempt = trial.attempt
+        if trial.state in IN_FLIGHT:
+            reason = "no process owns the campaign"
+            doubt = TrialInDoubt(trial=number, attempt=attempt, found=trial.state, reason=reason)
+            ledger.append(campaign, doubt, actor=ACTOR, token=ownership.token)
+        event = TrialResolved(
+            trial=number,
+            attempt=attempt + 1 if decision == "repeat" else attempt,
+            decision=decision,  # type: ignore[arg-type]  # checked above
+            by="person",
+            note=note,
+            observables=observables,
+            evidence=dict(evidence) if evidence is not None else None,
+        )
+        ledger.append(campaign, event, actor=ACTOR, token=ownership.token)
+
+
+def _observables(
+    row: CampaignRow, evidence: Mapping[str, Any], problems: list[str]
+) -> dict[str, ObservableRecord]:
+    """Read `observables: {name: {value, unit, se}}` in the station's units."""
+    declared = {o["name"]: o for o in row.station_description["observables"]}
+    given = evidence.get("observables")
+    if not isinstance(given, dict) or not given:
+        problems.append("evidence must hold `observables: {name: {value, unit, se}}`")
+        return {}
+    found: dict[str, ObservableRecord] = {}
+    for name, entry in given.items():
+        if name not in declared:
+            problems.append(
+                f"evidence: {row.station} has no observable {name!r}; it has "
+                f"{', '.join(sorted(declared))}"
+            )
+            continue
+        try:
+            found[name] = _observable(entry, declared[name])
+        except (UnitError, TypeError, ValueError, KeyError, AttributeError) as error:
+            problems.append(f"evidence: {name} must be {{value, unit, se}}: {error}")
+    return found
+
+
+def _observable(entry: Mapping[str, Any], declared: Mapping[str, Any]) -> ObservableRecord:
+    unit, spectral = declared["unit"], bool(declared.get("spectral"))
+    given = str(entry.get("unit", ""))
+    value = float(entry["value"])
+    se = entry.get("se")
+    converted = convert(value, given, unit, spectral=spectral)
+    error = None
+    if se is not None:
+        shifted = convert(value + float(se), given, unit, spectral=spectral)
+        error = abs(shifted - converted)
+    return ObservableRecord(value=converted, se=error, unit=unit, method="adopted@person")

@@ -1,0 +1,128 @@
+"""The JSON documents of the contract, from the ledger's rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.campaign import Campaign, best_trial, from_resolved, pareto_trials, quantity
+from orchestrator.ledger import CampaignRow, TrialRow
+from orchestrator.loop import outcomes
+
+Units = Mapping[str, str]
+
+
+def parameter_units(row: CampaignRow) -> dict[str, str]:
+    """Return the unit of each station parameter of a campaign."""
+    return {p["name"]: p["unit"] for p in row.station_description["parameters"]}
+
+
+def recipe_document(recipe: Mapping[str, Any], units: Units) -> dict[str, Any]:
+    """Return a recipe with units; a categorical is a plain string."""
+    return {name: quantity(value, units.get(name, "")) for name, value in recipe.items()}
+
+
+def observables_document(row: TrialRow) -> dict[str, Any]:
+    """Return a trial's observables with units and standard errors."""
+    document: dict[str, Any] = {}
+    for name, seen in sorted(row.observables.items()):
+        document[name] = {"value": seen.value, "unit": seen.unit, "se": seen.se}
+    return document
+
+
+def campaign_document(row: CampaignRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
+    """Return the document of `launch`, `resume`, `show` and `replay view`."""
+    campaign = from_resolved(row.declared, row.resolved)
+    units = parameter_units(row)
+    done = outcomes(trials)
+    by_number = {t.number: t for t in trials}
+    best = best_trial(done, campaign.objectives, campaign.confidence)
+    front = pareto_trials(done, campaign.objectives) if campaign.objectives else []
+
+    def brief(number: int) -> dict[str, Any]:
+        trial = by_number[number]
+        return {
+            "trial": number,
+            "recipe": recipe_document(trial.recipe, units),
+            "observables": observables_document(trial),
+        }
+
+    document = {
+        "campaign": row.id,
+        "name": row.name,
+        "state": row.state,
+        "stop_reason": row.stop_reason,
+        "trials": len(trials),
+        "completed": len(done),
+        "best": None if best is None or not campaign.objectives else brief(best),
+        "pareto": [brief(number) for number in front],
+        "station": row.station,
+        "agent": campaign.agent,
+        "seed": row.seed,
+        "source": row.source,
+        "created_at": row.created_at,
+        "events": row.event_count,
+    }
+    if row.parent is not None:
+        document |= {"parent": row.parent, "forked_at": row.forked_at}
+    return document
+
+
+def trial_document(trial: TrialRow, units: Units) -> dict[str, Any]:
+    """Return one entry of the `trials` document."""
+    proposal = None
+    if trial.policy is not None:
+        proposal = {
+            "agent": (trial.agent or {}).get("name"),
+            "step": trial.step,
+            "predicted": trial.predicted,
+            "policy": trial.policy,
+            "policy_value": trial.policy_value,
+            "history_hash": trial.history_hash,
+            "details": trial.details,
+        }
+    return {
+        "trial": trial.number,
+        "attempt": trial.attempt,
+        "state": trial.state,
+        "recipe": recipe_document(trial.recipe, units),
+        "achieved": recipe_document(trial.achieved, units),
+        "observables": observables_document(trial),
+        "verdict": trial.verdict,
+        "proposal": proposal,
+        "conditions": trial.conditions,
+        "failure": trial.failure,
+        "warnings": list(trial.warnings),
+        "lab_time": trial.lab_time,
+    }
+
+
+def trials_document(row: CampaignRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
+    """Return the document of `trials`."""
+    units = parameter_units(row)
+    return {"trials": [trial_document(t, units) for t in trials]}
+
+
+def list_document(rows: Sequence[CampaignRow], counts: Mapping[str, int]) -> dict[str, Any]:
+    """Return the document of `list`."""
+    return {
+        "campaigns": [
+            {"campaign": r.id, "name": r.name, "state": r.state, "trials": counts.get(r.id, 0)}
+            for r in rows
+        ]
+    }
+
+
+def objectives_text(campaign: Campaign) -> str:
+    """Say the objectives in one line, for people."""
+    words = []
+    for o in campaign.objectives:
+        unit = f" {o.unit}" if o.unit else ""
+        if o.goal == "target":
+            words.append(f"{o.observable} {o.value:g} ± {o.tolerance:g}{unit}")
+            continue
+        bounds = [f"≥ {o.min:g}{unit}"] if o.min is not None else []
+        bounds += [f"≤ {o.max:g}{unit}"] if o.max is not None else []
+        goal = [] if o.goal == "constraint" else [o.goal]
+        words.append(" ".join([*goal, o.observable, *bounds]))
+    return "; ".join(words)

@@ -1,0 +1,120 @@
+"""Start a campaign, or take one up again, as its one owner."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, replace
+from typing import Any
+
+from agents.sampling import sample_space
+
+from agents.errors import AgentError
+from instruments import Station, StationDescription, create_station
+from orchestrator.campaign import Campaign, from_resolved
+from orchestrator.errors import InputRefusedError
+from orchestrator.events import CampaignCreated
+from orchestrator.ledger import CampaignRow, Ledger
+from orchestrator.loop._propose import feasibility
+from orchestrator.loop._run import CampaignLoop, Observer, StopRequest
+
+ACTOR = "cli"
+
+
+def station_of(campaign: Campaign) -> Station:
+    """Build the campaign's station, its noise keyed by the campaign's lab seed."""
+    return create_station(campaign.station, campaign.lab, seed=campaign.lab_seed)
+
+
+def station_document(description: StationDescription) -> dict[str, Any]:
+    """Return what a station declares as a JSON document."""
+    document = asdict(description)
+    document["parameters"] = [_plain(p) for p in document["parameters"]]
+    document["observables"] = list(document["observables"])
+    return document
+
+
+def _plain(parameter: dict[str, Any]) -> dict[str, Any]:
+    when = parameter["when"]
+    parameter["choices"] = list(parameter["choices"])
+    parameter["when"] = {when[0]: list(when[1])} if when else None
+    return parameter
+
+
+def check_feasible(campaign: Campaign, station: Station) -> None:
+    """Refuse a campaign whose space holds no recipe that the station could make.
+
+    Raises:
+        InputRefusedError: with the most frequent reasons.
+    """
+    space = replace(campaign.space, infeasible=feasibility(station))
+    try:
+        sample_space(space, 1, seed=0)
+    except AgentError as error:
+        reasons = _common_reasons(campaign, station)
+        raise InputRefusedError(
+            f"space: some recipe must be within the station's limits, but none was found ({error})"
+            + (f"; most often: {reasons}" if reasons else "")
+        ) from error
+
+
+def _common_reasons(campaign: Campaign, station: Station) -> str:
+    try:
+        recipes = sample_space(campaign.space, 64, seed=0)
+    except AgentError:
+        return ""
+    counts: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for recipe in recipes:
+        for broken in station.check(recipe):
+            counts[broken.quantity] += 1
+            first.setdefault(broken.quantity, broken.message)
+    return "; ".join(first[name] for name, _ in counts.most_common(3))
+
+
+def create_campaign(ledger: Ledger, campaign: Campaign) -> str:
+    """Record a launched campaign and return its identifier."""
+    description = station_of(campaign).description
+    payload = CampaignCreated(
+        name=campaign.name,
+        source="launched",
+        declared=dict(campaign.declared),
+        resolved=campaign.resolved(),
+        station=station_document(description),
+        seed=campaign.seed,
+        lab_seed=campaign.lab_seed,
+    )
+    return ledger.create_campaign(payload, actor=ACTOR)
+
+
+def recorded_campaign(row: CampaignRow) -> Campaign:
+    """Return the campaign as it was resolved when it was created."""
+    return from_resolved(row.declared, row.resolved)
+
+
+def drive(
+    ledger: Ledger, campaign_id: str, observer: Observer, stop: StopRequest | None = None
+) -> str:
+    """Own the campaign, run it until it rests, and return its state.
+
+    Raises:
+        ConflictError: somebody else owns the campaign.
+        InputRefusedError: the campaign holds imported records and cannot be run.
+    """
+    row = ledger.campaign(campaign_id)
+    if row.source == "imported":
+        raise InputRefusedError(
+            f"campaign {row.id} holds imported records and cannot be run; replay it with "
+            "`dotpilot replay pool`, or launch a campaign file"
+        )
+    campaign = recorded_campaign(row)
+    with ledger.acquire(row.id) as ownership:
+        loop = CampaignLoop(
+            ledger,
+            row.id,
+            campaign,
+            station_of(campaign),
+            ownership.token,
+            observer,
+            stop or StopRequest(),
+        )
+        return loop.run()
