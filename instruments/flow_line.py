@@ -1,0 +1,155 @@
+"""The flow line as built: geometry, stock solutions, declared parameters and observables."""
+
+from __future__ import annotations
+
+from instruments.capabilities import Carrier, FlowLimits
+from instruments.formulation import Contents, Stock
+from instruments.procedures.flow import FlowGeometry
+from instruments.station import ObservableDeclaration, ParameterDeclaration, Recipe
+
+# 0.4 mm bore: wide enough to rinse, narrow enough for perfluorinated oil (Bond number).
+GEOMETRY = FlowGeometry(
+    bore=0.40,
+    length=3000.0,
+    junction=300.0,
+    dead_volume=60.0,
+    cell_volume=5.0,
+    optical_path=0.10,
+)
+
+# A syringe pump with a 10 mL glass syringe: 0.3 to 1200 µL/min.
+PUMP_LIMITS = FlowLimits(0.005, 20.0)
+
+# What toluene with these ligands holds at 25 degC [mmol/L]; assumed, because the salts are
+# dissolved as tetraoctylammonium and carboxylate complexes whose limits are not tabulated.
+SOLUBILITY = {"lead": 22.0, "caesium": 25.0, "bromide": 130.0}
+
+# Share of the stream that is liquid in segmented flow (assumed: equal volumes).
+LIQUID_FRACTION: dict[str, float] = {"single_phase": 1.0, "gas_liquid": 0.5, "liquid_liquid": 0.5}
+CARRIER: dict[str, Carrier] = {
+    "single_phase": "none",
+    "gas_liquid": "gas",
+    "liquid_liquid": "fluorinated_oil",
+}
+
+LIGAND_PAIRS = {"oleic_oleylamine": ("c18", 18.0), "octanoic_octylamine": ("c8", 8.0)}
+SALTS = {"ZnCl2": "chloride", "ZnI2": "iodide"}
+SOLVENT = "toluene"
+
+
+def _stock(name: str, contents: Contents, stage: str = "synthesis") -> Stock:
+    return Stock(name, contents, "exchange" if stage == "exchange" else "synthesis", PUMP_LIMITS)
+
+
+def _shared() -> list[Stock]:
+    # PbBr2 dissolved with half a mole of tetraoctylammonium bromide, so Br:Pb starts at 2.5.
+    return [
+        _stock("lead_bromide", Contents(lead=80.0, bromide=200.0)),
+        _stock("ammonium_bromide", Contents(bromide=400.0)),
+        _stock(SOLVENT, Contents()),
+    ]
+
+
+def _ligand_set(suffix: str, length: float) -> list[Stock]:
+    return [
+        _stock(f"caesium_{suffix}", Contents(caesium=80.0, acid=0.10, ligand_length=length)),
+        _stock(f"acid_{suffix}", Contents(acid=0.40, ligand_length=length)),
+        _stock(f"amine_{suffix}", Contents(amine=0.40, ligand_length=length)),
+    ]
+
+
+def _salt_set(halide: str) -> list[Stock]:
+    salt = {"zinc": 200.0, halide: 400.0}
+    return [
+        _stock(f"zinc_{halide}_acid", Contents(**salt, acid=0.30), "exchange"),
+        _stock(f"zinc_{halide}_amine", Contents(**salt, amine=0.30), "exchange"),
+    ]
+
+
+def all_stocks() -> tuple[Stock, ...]:
+    """Every stock solution of the line, one pump each."""
+    found = _shared()
+    for suffix, length in LIGAND_PAIRS.values():
+        found += _ligand_set(suffix, length)
+    for halide in SALTS.values():
+        found += _salt_set(halide)
+    return tuple(found)
+
+
+def synthesis_stocks(recipe: Recipe) -> tuple[Stock, ...]:
+    """The six stocks of the recipe's ligand pair."""
+    suffix, length = LIGAND_PAIRS[str(recipe["ligand_pair"])]
+    return (*_shared(), *_ligand_set(suffix, length))
+
+
+def exchange_stocks(recipe: Recipe) -> tuple[Stock, ...]:
+    """The two stocks of the recipe's halide salt; none without one."""
+    salt = str(recipe["halide_salt"])
+    return tuple(_salt_set(SALTS[salt])) if salt in SALTS else ()
+
+
+_WITH_SALT = ("halide_salt", tuple(SALTS))
+
+
+def _number(
+    name: str,
+    description: str,
+    unit: str,
+    low: float,
+    high: float,
+    default: float,
+    when: tuple[str, tuple[str, ...]] | None = None,
+) -> ParameterDeclaration:
+    return ParameterDeclaration(
+        name, description, "continuous", unit, low, high, default=default, when=when
+    )
+
+
+def _choice(name: str, description: str, choices: tuple[str, ...]) -> ParameterDeclaration:
+    return ParameterDeclaration(
+        name, description, "categorical", choices=choices, default=choices[0]
+    )
+
+
+PARAMETERS = (
+    _number("lead_concentration", "lead in the feed", "mmol/L", 1.0, 20.0, 5.0),
+    _number("cs_pb_ratio", "moles of caesium per mole of lead", "", 0.2, 2.0, 0.8),
+    _number("br_pb_ratio", "moles of bromide per mole of lead", "", 2.5, 8.0, 4.0),
+    _choice("ligand_pair", "carboxylic acid and amine", tuple(LIGAND_PAIRS)),
+    _number(
+        "oleic_acid_fraction", "carboxylic acid in the feed, by volume", "percent", 1.8, 6.7, 4.0
+    ),
+    _number(
+        "ligand_solvent_ratio", "volume of acid and amine over the rest", "", 0.03, 0.20, 0.08
+    ),
+    _number("flow_velocity", "velocity of the whole stream", "mm/s", 12.0, 100.0, 40.0),
+    _number(
+        "probe_position", "where along the tube the stream is measured", "mm", 100.0, 3000.0, 1000.0
+    ),
+    _choice("flow_format", "phases in the tube", tuple(LIQUID_FRACTION)),
+    _choice("halide_salt", "salt of the in-line exchange stage", ("none", *SALTS)),
+    _number(
+        "salt_concentration", "zinc salt in the joined stream", "mmol/L", 1.0, 60.0, 10.0, _WITH_SALT
+    ),
+    _number(
+        "ligand_ratio",
+        "V_acid / (V_acid + V_amine) of the salt stream, R_L",
+        "",
+        0.1,
+        0.9,
+        0.5,
+        _WITH_SALT,
+    ),
+    _number("temperature", "temperature of the tube", "degC", 20.0, 150.0, 25.0),
+)
+
+OBSERVABLES = (
+    ObservableDeclaration(
+        "peak_emission", "maximum of the emission line, in energy, as a wavelength", "nm", True
+    ),
+    ObservableDeclaration("emission_fwhm", "full width at half maximum of the line", "nm"),
+    ObservableDeclaration("emission_linewidth", "full width at half maximum in energy", "meV"),
+    ObservableDeclaration("plqy", "photoluminescence quantum yield, in line", ""),
+    ObservableDeclaration("intensity", "detected rate in the emission line", "counts/s"),
+    ObservableDeclaration("first_exciton", "first excitonic absorption", "nm", True),
+)

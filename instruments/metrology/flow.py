@@ -1,0 +1,147 @@
+"""Flow measurements to observables: a pure function of the stored spectra and their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from instruments.metrology import lineshape, quality
+from instruments.metrology.absorption import first_exciton
+from instruments.metrology.lineshape import HC, Array, FitError, Line
+from instruments.metrology.quantum_yield import QuantumYield, dye_rate, quantum_yield
+from instruments.station import Analysis, Measurement, ObservableValue, Spectrum
+
+LINE_METHOD = "split_gaussian_energy@1"
+YIELD_METHOD = "relative_absorptance@1"
+EXCITON_METHOD = "exciton_edge@1"
+
+# Calibration floors, added in quadrature (assumed, because a mercury-argon lamp calibrates a
+# grating spectrometer to about 0.1 nm and a reference dye's yield is known to 3 %).
+WAVELENGTH_FLOOR = 0.10  # nm
+WIDTH_FLOOR = 0.15  # nm
+YIELD_FLOOR = 0.03  # relative
+INTENSITY_FLOOR = 0.01  # relative
+EXCITON_FLOOR = 0.5  # nm
+WIDE = 2.0  # factor on standard errors of a measurement accepted with a larger error
+
+
+def analyse(measurement: Measurement) -> Analysis:
+    """Derive the observables and the verdict of a flow measurement.
+
+    Raises:
+        KeyError: a spectrum of the flow procedure is missing.
+    """
+    spectra = {s.name: s for s in measurement.spectra}
+    pl, dark = spectra["pl"], spectra["dark"]
+    lowest = float(pl.settings["excitation"]) + 20.0
+    findings = quality.instrument_findings(spectra)
+    findings += quality.signal_findings(pl, dark, lowest)
+    if any(f.kind in ("repeat", "stop") or f.failure for f in findings):
+        return Analysis({}, quality.verdict(findings))
+    try:
+        counts, line = emission_line(pl, dark, lowest)
+    except FitError as error:
+        findings.append(quality.Finding("repeat", f"no line could be fitted: {error}"))
+        return Analysis({}, quality.verdict(findings))
+    model = lineshape.shape(pl.axis, line.parameters, line.reference)[0]
+    noise = _dark_noise(dark)
+    findings += quality.second_peak_findings(pl, counts, model, line, noise)
+    rate = _photon_rate(line, pl)
+    plqy = _plqy(spectra, line, rate, lowest)
+    findings += quality.filter_findings(plqy.absorbance, plqy.escape)
+    observables = {**_line_observables(line, pl), **_rate_observables(rate, plqy)}
+    observables |= _exciton_observable(spectra["absorbance"], line)
+    outcome = quality.verdict(findings)
+    wide = WIDE if outcome.kind == "accept_wide" else 1.0
+    return Analysis({n: _widened(o, wide) for n, o in observables.items()}, outcome)
+
+
+def emission_line(pl: Spectrum, dark: Spectrum, lowest: float) -> tuple[Array, Line]:
+    """Subtract the dark level and fit the line; return the counts, shape (n,), and the line.
+
+    The dark spectrum is smoothed: its structure is broad, and its noise would double the line's.
+
+    Raises:
+        FitError: there is no line to fit.
+    """
+    level = lineshape.smooth(dark.values.astype(np.float64), 401)
+    counts = pl.values.astype(np.float64) - level
+    line = lineshape.fit_line(
+        pl.axis,
+        counts,
+        read_noise=float(pl.settings["read_noise"]),
+        lowest=lowest,
+        extra=float(np.clip(np.mean(level), 0.0, None)),
+    )
+    return counts, line
+
+
+def _dark_noise(dark: Spectrum) -> float:
+    return float(np.std(np.diff(dark.values.astype(np.float64)))) / np.sqrt(2.0)
+
+
+def _photon_rate(line: Line, pl: Spectrum) -> tuple[float, float]:
+    seconds = float(pl.settings["integration_time"])
+    counts, se = lineshape.total_counts(line)
+    return counts / seconds, se / seconds
+
+
+def _plqy(
+    spectra: Mapping[str, Spectrum], line: Line, rate: tuple[float, float], lowest: float
+) -> QuantumYield:
+    dye = spectra["reference_dye"]
+    reference = dye_rate(dye, spectra["reference_dark"], lowest)
+    settings = {**spectra["pl"].settings}
+    return quantum_yield(rate, reference, line, spectra["absorbance"], settings)
+
+
+def _line_observables(line: Line, pl: Spectrum) -> dict[str, ObservableValue]:
+    broadening = float(pl.settings["point_spread"])
+    peak, peak_se = lineshape.peak_wavelength(line)
+    width, width_se = lineshape.width_in_wavelength(line, broadening)
+    energy, energy_se = lineshape.linewidth(line, broadening)
+    per_nm = 1000.0 * HC / peak**2
+    return {
+        "peak_emission": _value(peak, peak_se, WAVELENGTH_FLOOR, "nm", LINE_METHOD),
+        "emission_fwhm": _value(width, width_se, WIDTH_FLOOR, "nm", LINE_METHOD),
+        "emission_linewidth": _value(
+            1000.0 * energy, 1000.0 * energy_se, WIDTH_FLOOR * per_nm, "meV", LINE_METHOD
+        ),
+    }
+
+
+def _rate_observables(rate: tuple[float, float], plqy: QuantumYield) -> dict[str, ObservableValue]:
+    correction = 0.5 * (1.0 / plqy.escape - 1.0)
+    floor = abs(plqy.value) * float(np.hypot(YIELD_FLOOR, correction))
+    return {
+        "plqy": _value(plqy.value, plqy.se, floor, "", YIELD_METHOD),
+        "intensity": _value(rate[0], rate[1], INTENSITY_FLOOR * rate[0], "counts/s", LINE_METHOD),
+    }
+
+
+def _exciton_observable(absorbance: Spectrum, line: Line) -> dict[str, ObservableValue]:
+    """The first exciton where the edge stands out; absent otherwise."""
+    try:
+        exciton = first_exciton(absorbance, line.energy)
+    except FitError:
+        return {}
+    wavelength = HC / exciton.energy
+    se = wavelength / exciton.energy * exciton.se
+    return {"first_exciton": _value(wavelength, se, EXCITON_FLOOR, "nm", EXCITON_METHOD)}
+
+
+def _value(value: float, se: float, floor: float, unit: str, method: str) -> ObservableValue:
+    return ObservableValue(float(value), float(np.hypot(se, floor)), unit, method)
+
+
+def _widened(observable: ObservableValue, factor: float) -> ObservableValue:
+    return ObservableValue(
+        observable.value, factor * observable.se, observable.unit, observable.method
+    )
+
+
+def summary(analysis: Analysis) -> dict[str, Any]:
+    """Values by name, for logs and tests."""
+    return {name: o.value for name, o in analysis.observables.items()}

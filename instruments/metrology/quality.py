@@ -1,0 +1,153 @@
+"""The quality gate of an emission and absorption measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instruments.metrology.lineshape import HC, Line, smooth
+from instruments.station import Spectrum, Verdict, VerdictKind
+
+LOWEST_SNR = 3.0  # below this a peak is no peak (the physics specification, section 5)
+WEAK_SNR = 15.0  # below this errors of the line shape grow past a few per cent
+SECOND_PEAK = 0.06  # share of the main height that counts as a second population
+MODERATE_ESCAPE = 0.90  # reabsorbed share above which a first-order correction is not enough
+DEEP_ABSORBANCE = 1.5  # 97 % of the excitation absorbed: the far half of the cell is dark
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the gate noticed: what it asks for, and why."""
+
+    kind: VerdictKind
+    reason: str
+    failure: str = ""
+
+
+_ORDER: tuple[VerdictKind, ...] = ("accept", "accept_wide", "repeat", "stop")
+
+
+def verdict(findings: list[Finding]) -> Verdict:
+    """Combine findings: the strictest kind, all reasons; a failure only if nothing is stricter."""
+    kind = max((f.kind for f in findings), key=_ORDER.index, default="accept")
+    failure = next((f.failure for f in findings if f.failure), "")
+    if kind in ("repeat", "stop"):
+        failure = ""
+    return Verdict(kind, tuple(f.reason for f in findings), failure)
+
+
+def peak_signal(counts: NDArray[np.float64], noise: float) -> float:
+    """Signal-to-noise of the highest 25-pixel mean (about 4.5 nm) above the median."""
+    flat = smooth(counts, 25)
+    return float(flat.max() - np.median(flat)) / (noise / 5.0)
+
+
+def instrument_findings(spectra: Mapping[str, Spectrum]) -> list[Finding]:
+    """Look for a dead detector, excitation or lamp: a person is needed then."""
+    found: list[Finding] = []
+    dark = spectra["dark"].values.astype(np.float64)
+    if float(np.std(dark)) == 0.0:
+        found.append(
+            Finding(
+                "stop",
+                "the detector must show read noise in the dark, but every pixel reads "
+                f"{dark[0]:g} counts; check detector and cable",
+            )
+        )
+    for name, level, device in (
+        ("lamp_reference", "lamp_dark", "lamp"),
+        ("reference_dye", "reference_dark", "excitation source"),
+    ):
+        lit = spectra[name].values.astype(np.float64)
+        signal = peak_signal(lit, _noise(spectra[level]))
+        if signal < 10.0:
+            found.append(
+                Finding(
+                    "stop",
+                    f"spectrum {name!r} must stand ten times above the noise, but it reaches "
+                    f"{signal:.1f}; check the {device}",
+                )
+            )
+    return found
+
+
+def _noise(dark: Spectrum) -> float:
+    return max(float(np.std(np.diff(dark.values.astype(np.float64)))) / np.sqrt(2.0), 1e-3)
+
+
+def signal_findings(pl: Spectrum, dark: Spectrum, lowest: float) -> list[Finding]:
+    """Look for saturation and for missing or weak signal."""
+    saturation = float(pl.settings["saturation"])
+    full = int(np.count_nonzero(pl.values >= saturation))
+    if full:
+        return [
+            Finding(
+                "repeat",
+                f"no pixel may reach saturation at {saturation:g} counts, but {full} do; "
+                "repeat with a shorter exposure",
+            )
+        ]
+    inside = pl.axis >= lowest
+    level = float(np.mean(dark.values.astype(np.float64)))
+    signal = peak_signal(pl.values[inside].astype(np.float64) - level, _noise(dark))
+    longest = float(pl.settings["longest_integration"])
+    exhausted = float(pl.settings["integration_time"]) >= 0.99 * longest
+    if signal < LOWEST_SNR and exhausted:
+        reason = f"no emission: the highest signal is {signal:.1f} times the noise after {longest:g} s"
+        return [Finding("accept", reason, "no_emission")]
+    if signal < LOWEST_SNR:
+        reason = f"low signal: {signal:.1f} times the noise; repeat with a longer exposure"
+        return [Finding("repeat", reason)]
+    if signal < WEAK_SNR:
+        return [Finding("accept_wide", f"weak signal: {signal:.1f} times the noise")]
+    return []
+
+
+def second_peak_findings(
+    pl: Spectrum, counts: NDArray[np.float64], model: NDArray[np.float64], line: Line, noise: float
+) -> list[Finding]:
+    """Look for a second population in what the line fit leaves over.
+
+    Args:
+        pl: The spectrum, for its axis.
+        counts: Shape (n,), dark subtracted.
+        model: Shape (n,), the fitted line with its background.
+        line: The fitted line.
+        noise: Standard deviation of a pixel without light [counts].
+    """
+    away = np.abs(HC / pl.axis - line.energy) > 0.9 * line.width
+    usable = away & (pl.axis > float(pl.settings["excitation"]) + 20.0)
+    left = smooth(counts - model, 41)
+    deviation = np.sqrt((np.clip(model, 0.0, None) + noise**2) / 41.0)
+    height = float(line.parameters[0])
+    score = np.where(usable, left, -np.inf)
+    top = int(np.argmax(score))
+    if left[top] < max(SECOND_PEAK * height, 5.0 * float(deviation[top])):
+        return []
+    share = float(left[top]) / height
+    return [
+        Finding(
+            "accept_wide",
+            f"second peak at {pl.axis[top]:.0f} nm with {100 * share:.0f} % of the main height",
+        )
+    ]
+
+
+def filter_findings(absorbance: float, escape: float) -> list[Finding]:
+    """Look for an inner filter beyond what a first-order correction takes out."""
+    found: list[Finding] = []
+    if escape < MODERATE_ESCAPE:
+        found.append(
+            Finding(
+                "accept_wide",
+                f"inner filter: {100 * (1 - escape):.0f} % of the emission is reabsorbed",
+            )
+        )
+    if absorbance > DEEP_ABSORBANCE:
+        found.append(
+            Finding("accept_wide", f"inner filter: absorbance {absorbance:.2f} at the excitation")
+        )
+    return found
