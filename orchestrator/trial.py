@@ -37,7 +37,7 @@ TRIAL_MOVES: dict[str, frozenset[str]] = {
 }
 CAMPAIGN_MOVES: dict[str, frozenset[str]] = {
     "draft": frozenset({"running", "finished", "stopped"}),
-    "running": frozenset({"paused", "draining", "finished", "stopped", "failed"}),
+    "running": frozenset({"running", "paused", "draining", "finished", "stopped", "failed"}),
     "paused": frozenset({"running", "draining", "stopped", "failed"}),
     "draining": frozenset({"paused", "running", "finished", "stopped", "failed"}),
     "failed": frozenset({"running", "stopped"}),
