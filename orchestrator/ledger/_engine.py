@@ -1,0 +1,72 @@
+"""Engines: SQLite in WAL with full durability, PostgreSQL by URL."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from orchestrator.errors import InputRefusedError
+
+BUSY_MS = 30_000
+# an intent that power loss could undo would be a dose given twice: every commit is synced
+PRAGMAS = (f"PRAGMA busy_timeout={BUSY_MS}", "PRAGMA foreign_keys=ON", "PRAGMA synchronous=FULL")
+
+
+def parse_url(text: str) -> URL:
+    """Return the URL of a database that dotpilot can use.
+
+    Raises:
+        InputRefusedError: not a URL, or another database than SQLite or PostgreSQL.
+    """
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise InputRefusedError(
+            f"--db must be a URL such as sqlite:///dotpilot.db, but got {text!r}"
+        ) from error
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise InputRefusedError(
+            f"--db must be sqlite:/// or postgresql://, but got {url.get_backend_name()}"
+        )
+    return url
+
+
+def sqlite_path(url: URL) -> Path | None:
+    """Return the file of a SQLite URL, or None for another database."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return None
+    return Path(url.database)
+
+
+def make_engine(url: URL) -> Engine:
+    """Build an engine whose write transactions take their lock at once."""
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_pre_ping=True)
+    path = sqlite_path(url)
+    if path is None:
+        raise InputRefusedError("--db must name a file, such as sqlite:///dotpilot.db")
+    if not path.parent.is_dir():
+        raise InputRefusedError(
+            f"--db must lie in a folder that exists, but {path.parent} does not; make it first"
+        )
+    engine = create_engine(url)
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+    return engine
+
+
+def _on_connect(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # SQLAlchemy begins; the driver must not
+    for pragma in PRAGMAS:
+        connection.execute(pragma)
+
+
+def _on_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
