@@ -1,0 +1,28 @@
+"""The campaign ledger: an append-only event log and the read tables folded from it."""
+
+from orchestrator.ledger._arrays import array_digest
+from orchestrator.ledger._fold import FoldedCampaign, fold
+from orchestrator.ledger._integrity import Finding, IntegrityReport, check_integrity
+from orchestrator.ledger._ledger import Ledger, utc_now
+from orchestrator.ledger._owner import Ownership
+from orchestrator.ledger._rows import CampaignRow, SpectrumRow, StoredSpectrum, TrialRow
+from orchestrator.ledger._schema import HEAD, schema_state, upgrade
+
+__all__ = [
+    "HEAD",
+    "CampaignRow",
+    "Finding",
+    "FoldedCampaign",
+    "IntegrityReport",
+    "Ledger",
+    "Ownership",
+    "SpectrumRow",
+    "StoredSpectrum",
+    "TrialRow",
+    "array_digest",
+    "check_integrity",
+    "fold",
+    "schema_state",
+    "upgrade",
+    "utc_now",
+]

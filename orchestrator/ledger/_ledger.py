@@ -1,0 +1,278 @@
+"""The ledger: the only truth about a campaign.
+
+Thread safety: a ledger may be shared by threads; every call is its own transaction. Rows that it
+returns are frozen values; nobody else writes the tables.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
+
+from numpy.typing import NDArray
+from sqlalchemy import delete, or_, select
+from sqlalchemy.exc import DBAPIError
+
+from orchestrator.errors import DotpilotError, NotFoundError, RecordError
+from orchestrator.events import CampaignCreated, Event, Payload
+from orchestrator.ledger import _tables as t
+from orchestrator.ledger._arrays import decode_array
+from orchestrator.ledger._engine import make_engine, parse_url
+from orchestrator.ledger._fold import fold_tables
+from orchestrator.ledger._owner import Ownership
+from orchestrator.ledger._rows import (
+    CampaignRow,
+    StoredSpectrum,
+    TrialRow,
+    campaign_row,
+    spectrum_row,
+    trial_rows,
+)
+from orchestrator.ledger._schema import require_head
+from orchestrator.ledger._write import append_event, first_events, insert_tables, put_arrays
+
+_ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
+
+
+def utc_now() -> datetime:
+    """Return the present time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """Campaigns, trials, measurements and the events behind them, in one database."""
+
+    def __init__(self, url: str, clock: Callable[[], datetime] = utc_now) -> None:
+        self.url = url
+        self.engine = make_engine(parse_url(url))
+        self._clock = clock
+        self._write = self.engine.execution_options(write=True)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        create: bool = True,
+        check: bool = True,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Ledger:
+        """Open a database; a missing or empty one is created at head.
+
+        Args:
+            url: `sqlite:///file` or `postgresql://...`.
+            create: Create the schema in a missing or empty database.
+            check: Refuse a schema of another revision.
+            clock: Gives the times that events carry.
+
+        Raises:
+            SchemaError: an older or newer schema; the message names what helps.
+            InputRefusedError: a URL that cannot be used.
+        """
+        ledger = cls(url, clock)
+        try:
+            if check:
+                require_head(ledger.engine, url, create=create)
+        except DBAPIError as error:
+            ledger.close()
+            raise DotpilotError(f"the database {url} cannot be used: {error.orig}") from error
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.engine.dispose()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _now(self) -> str:
+        return self._clock().astimezone(UTC).isoformat(timespec="microseconds")
+
+    def create_campaign(self, payload: CampaignCreated, *, actor: str) -> str:
+        """Record a new campaign and return its identifier."""
+        return self.create_with([payload], actor=actor)
+
+    def create_with(
+        self,
+        payloads: Sequence[Payload],
+        *,
+        actor: str,
+        arrays: Iterable[NDArray[Any]] = (),
+    ) -> str:
+        """Record a new campaign with its first events in one transaction; return its identifier.
+
+        Raises:
+            RecordError: events that do not follow from each other.
+        """
+        campaign = "c" + "".join(secrets.choice(_ALPHABET) for _ in range(9))
+        with self._write.begin() as connection:
+            first_events(connection, campaign, payloads, self._now(), actor, arrays)
+        return campaign
+
+    def append(
+        self,
+        campaign: str,
+        payload: Payload,
+        *,
+        actor: str,
+        token: int | None = None,
+        arrays: Sequence[NDArray[Any]] = (),
+    ) -> Event:
+        """Append one event in one transaction, with what it changes in the read tables.
+
+        Raises:
+            NotFoundError: no such campaign or trial.
+            ConflictError: a stale token.
+            TransitionError: an illegal move.
+        """
+        with self._write.begin() as connection:
+            return append_event(connection, campaign, payload, self._now(), actor, token, arrays)
+
+    def acquire(self, campaign: str, *, lease_s: float = 60.0) -> Ownership:
+        """Become the owner of a campaign.
+
+        Raises:
+            NotFoundError: no such campaign.
+            ConflictError: somebody alive owns it.
+        """
+        return Ownership(self.engine, self.campaign(campaign).id, lease_s)
+
+    def events(self, campaign: str, *, until: int | None = None) -> list[Event]:
+        """Return the chain, in order, up to and with event `until`."""
+        query = select(t.event).where(t.event.c.campaign == campaign).order_by(t.event.c.seq)
+        if until is not None:
+            query = query.where(t.event.c.seq <= until)
+        with self.engine.connect() as connection:
+            return [Event(**row) for row in connection.execute(query).mappings()]
+
+    def campaigns(self) -> list[CampaignRow]:
+        """Return all campaigns, oldest first."""
+        query = select(t.campaign).order_by(t.campaign.c.created_at, t.campaign.c.id)
+        with self.engine.connect() as connection:
+            return [campaign_row(row) for row in connection.execute(query).mappings()]
+
+    def campaign(self, reference: str) -> CampaignRow:
+        """Return the campaign of this identifier, its unique beginning, or its unique name.
+
+        Raises:
+            NotFoundError: none, or several.
+        """
+        c = t.campaign.c
+        prefix = c.id.startswith(reference, autoescape=True) if reference else c.id == ""
+        query = select(t.campaign).where(or_(c.id == reference, c.name == reference, prefix))
+        with self.engine.connect() as connection:
+            found = list(connection.execute(query).mappings())
+        exact = [row for row in found if row["id"] == reference]
+        if len(exact or found) == 1:
+            return campaign_row((exact or found)[0])
+        if not found:
+            raise NotFoundError(f"there is no campaign {reference!r}; `dotpilot list` shows all")
+        names = ", ".join(sorted(row["id"] for row in found))
+        raise NotFoundError(f"{reference!r} must name one campaign, but fits {names}")
+
+    def trials(self, campaign: str) -> list[TrialRow]:
+        """Return the trials of a campaign, ordered by number."""
+        rows = select(t.trial).where(t.trial.c.campaign == campaign)
+        seen = select(t.observable).where(t.observable.c.campaign == campaign)
+        with self.engine.connect() as connection:
+            return trial_rows(
+                connection.execute(rows).mappings().all(),
+                connection.execute(seen).mappings().all(),
+            )
+
+    def trial(self, campaign: str, number: int) -> TrialRow:
+        """Return one trial.
+
+        Raises:
+            NotFoundError: no such trial.
+        """
+        row = select(t.trial).where(t.trial.c.campaign == campaign, t.trial.c.number == number)
+        seen = select(t.observable).where(
+            t.observable.c.campaign == campaign, t.observable.c.trial == number
+        )
+        with self.engine.connect() as connection:
+            found = connection.execute(row).mappings().all()
+            observables = connection.execute(seen).mappings().all()
+        if not found:
+            raise NotFoundError(f"campaign {campaign} has no trial {number}")
+        return trial_rows(found, observables)[0]
+
+    def spectra(
+        self, campaign: str, trial: int, attempt: int | None = None
+    ) -> list[StoredSpectrum]:
+        """Return the spectra of a trial's attempt (the present one), in the order of their names.
+
+        Raises:
+            RecordError: an array that is missing or does not hash to its address.
+        """
+        number = self.trial(campaign, trial).attempt if attempt is None else attempt
+        c = t.spectrum.c
+        query = select(t.spectrum).where(
+            c.campaign == campaign, c.trial == trial, c.attempt == number
+        )
+        with self.engine.connect() as connection:
+            rows = [spectrum_row(r) for r in connection.execute(query).mappings()]
+        return [
+            StoredSpectrum(
+                s.trial,
+                s.attempt,
+                s.name,
+                self.array(s.axis_sha256),
+                self.array(s.values_sha256),
+                s.axis_unit,
+                s.unit,
+                s.settings,
+            )
+            for s in sorted(rows, key=lambda s: s.name)
+        ]
+
+    def array(self, sha256: str) -> NDArray[Any]:
+        """Return an array of the store, read-only.
+
+        Raises:
+            RecordError: missing, or not hashing to its address.
+        """
+        query = select(t.array).where(t.array.c.sha256 == sha256)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None:
+            raise RecordError(f"array {sha256[:12]} is missing from the store")
+        return decode_array(**row)
+
+    def put_arrays(self, arrays: Iterable[NDArray[Any]]) -> None:
+        """Store arrays ahead of the event that refers to them."""
+        with self._write.begin() as connection:
+            put_arrays(connection, arrays)
+
+    def rebuild(self, campaign: str | None = None) -> int:
+        """Drop the read tables (of one campaign) and fold them again; return how many campaigns.
+
+        Raises:
+            RecordError: a chain that cannot be read; nothing is changed.
+        """
+        with self._write.begin() as connection:
+            ids = select(t.event.c.campaign).distinct()
+            known = [campaign] if campaign else list(connection.execute(ids).scalars())
+            for table in t.READ_TABLES.values():
+                key = table.c["id" if table is t.campaign else "campaign"]
+                clause = delete(table)
+                connection.execute(clause.where(key == campaign) if campaign else clause)
+            for name in known:
+                query = select(t.event).where(t.event.c.campaign == name).order_by(t.event.c.seq)
+                chain = [Event(**row) for row in connection.execute(query).mappings()]
+                insert_tables(connection, fold_tables(chain))
+        return len(known)
