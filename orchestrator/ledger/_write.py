@@ -14,6 +14,7 @@ from orchestrator import events as ev
 from orchestrator.errors import ConflictError, NotFoundError, TransitionError
 from orchestrator.events import FIRST_HASH, Event, Payload, make_event
 from orchestrator.ledger._arrays import encode_array
+from orchestrator.ledger._fold import fold_tables
 from orchestrator.ledger._projection import Change, changes
 from orchestrator.ledger._tables import KEYS, READ_TABLES, array, campaign, event, owner, trial
 from orchestrator.trial import check_move
@@ -103,8 +104,6 @@ def first_events(
         made.append(make_event(campaign_id, seq, at, actor, payload, prev))
         prev = made[-1].hash
     connection.execute(_INSERT_EVENT, [_event_row(e) for e in made])
-    from orchestrator.ledger._fold import fold_tables
-
     insert_tables(connection, fold_tables(made))
     return made
 
@@ -162,4 +161,4 @@ def _apply(connection: Connection, change: Change) -> None:
         names = zip(KEYS[change.table], change.key, strict=True)
         connection.execute(_INSERT[change.table], {**dict(names), **change.columns})
     else:
-        connection.execute(_UPDATE[change.table].values(), {**key, **change.columns})
+        connection.execute(_UPDATE[change.table], {**key, **change.columns})
