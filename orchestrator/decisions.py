@@ -77,7 +77,7 @@ def resolve_doubt(
         event = TrialResolved(
             trial=number,
             attempt=attempt + 1 if decision == "repeat" else attempt,
-            decision=decision,  # type: ignore[arg-type]  # checked above
+            decision=decision,  # checked above
             by="person",
             note=note,
             observables=observables,

@@ -66,16 +66,19 @@ class ColumnMapping(_Item):
 
     @model_validator(mode="after")
     def _names_once(self) -> ColumnMapping:
-        names = Counter(i.name for i in [*self.parameters, *self.observables])
+        names = Counter(i.name for i in self._items())
         twice = sorted(n for n, count in names.items() if count > 1)
         if twice:
             raise ValueError(f"a name may be given once, but {', '.join(twice)} is given again")
         return self
 
+    def _items(self) -> list[MappedParameter | MappedObservable]:
+        return [*self.parameters, *self.observables]
+
     def columns(self) -> list[str]:
         """Return every column that the mapping speaks of."""
         errors = [o.se_column for o in self.observables if o.se_column]
-        mapped = [i.column for i in [*self.parameters, *self.observables]]
+        mapped = [i.column for i in self._items()]
         return [*mapped, *errors, *self.keep]
 
 

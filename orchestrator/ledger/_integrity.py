@@ -20,7 +20,7 @@ from orchestrator.ledger._arrays import decode_array
 from orchestrator.ledger._fold import Tables, fold_tables
 from orchestrator.ledger._ledger import Ledger
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 _UNREADABLE = (SQLAlchemyError, UnicodeError, ValueError, TypeError, OverflowError, RecordError)
 
 
@@ -84,7 +84,7 @@ def _rows(
 ) -> list[Row] | None:
     query = select(table).where(table.c[column] == campaign)
     try:
-        return list(connection.execute(query).mappings())
+        return list(connection.execute(query).mappings().all())
     except _UNREADABLE as error:
         report.table(f"table {table.name}", f"cannot be read: {_first_line(error)}")
         return None
@@ -199,10 +199,10 @@ def _check_arrays(connection: Connection, folded: Tables, report: IntegrityRepor
     for sha256, where in wanted.items():
         try:
             query = select(t.array).where(t.array.c.sha256 == sha256)
-            row = connection.execute(query).mappings().first()
-            if row is None:
+            found = connection.execute(query).mappings().first()
+            if found is None:
                 report.table(where, f"array {sha256[:12]} is missing")
             else:
-                decode_array(**row)
+                decode_array(**found)
         except _UNREADABLE as error:
             report.table(where, _first_line(error))

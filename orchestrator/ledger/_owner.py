@@ -26,7 +26,7 @@ def _boot() -> str:
     return path.read_text().strip() if path.exists() else f"{psutil.boot_time():.0f}"
 
 
-def _alive(row: Mapping[str, Any], now: float) -> bool:
+def _alive(row: Mapping[Any, Any], now: float) -> bool:
     if row["holder"] is None:
         return False
     if row["host"] != socket.gethostname() or row["boot"] != _boot():

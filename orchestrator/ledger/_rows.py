@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from orchestrator.events import ObservableRecord
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,11 @@
 """The loop: propose, dispatch, observe, decide."""
 
-from orchestrator.loop._attempt import MAX_ATTEMPTS, analysis_records, stored_measurement
+from orchestrator.loop._attempt import (
+    MAX_ATTEMPTS,
+    analysis_records,
+    recorded_measurement,
+    stored_measurement,
+)
 from orchestrator.loop._drive import (
     check_feasible,
     create_campaign,
@@ -25,6 +30,7 @@ __all__ = [
     "create_campaign",
     "drive",
     "recorded_campaign",
+    "recorded_measurement",
     "station_document",
     "station_of",
     "analysis_records",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from instruments import (
@@ -17,6 +16,7 @@ from instruments import (
     StationStoppedError,
     TrialFailedError,
 )
+from orchestrator.errors import RecordError
 from orchestrator.events import (
     ObservableRecord,
     Payload,
@@ -26,6 +26,7 @@ from orchestrator.events import (
     TrialCompleted,
     TrialDispatched,
     TrialFailed,
+    TrialImported,
     TrialInDoubt,
     TrialMeasured,
     TrialRejected,
@@ -174,21 +175,38 @@ def analysis_records(analysis: Analysis) -> tuple[dict[str, ObservableRecord], V
 
 
 def stored_measurement(ledger: Ledger, campaign: str, trial: TrialRow) -> Measurement:
-    """Rebuild a trial's measurement from the ledger, as `Station.analyse` takes it."""
+    """Rebuild the measurement of a trial's present attempt, as `Station.analyse` takes it."""
+    events = (e.read() for e in ledger.events(campaign) if e.type == TrialMeasured.TYPE)
+    present = (trial.number, trial.attempt)
+    for event in events:
+        if isinstance(event, TrialMeasured) and (event.trial, event.attempt) == present:
+            return recorded_measurement(ledger, trial.recipe, event)
+    raise RecordError(f"trial {trial.number} is measured, but the record holds no measurement")
+
+
+def recorded_measurement(
+    ledger: Ledger, recipe: Mapping[str, Any], event: TrialMeasured | TrialImported
+) -> Measurement:
+    """Rebuild a measurement from its event and the array store."""
     spectra = tuple(
         Spectrum(
-            s.name, np.asarray(s.axis, dtype=np.float64), s.values, s.axis_unit, s.unit, s.settings
+            s.name,
+            ledger.array(s.axis_sha256),
+            ledger.array(s.values_sha256),
+            s.axis_unit,
+            s.unit,
+            s.settings,
         )
-        for s in ledger.spectra(campaign, trial.number, trial.attempt)
+        for s in event.spectra
     )
     return Measurement(
-        requested=trial.recipe,
-        achieved=trial.achieved,
-        conditions=trial.conditions,
+        requested=recipe,
+        achieved=event.achieved,
+        conditions=event.conditions,
         spectra=spectra,
-        station_state=trial.station_state or {},
-        identities=tuple(trial.identities),
-        warnings=tuple(trial.warnings),
+        station_state=event.station_state or {},
+        identities=event.identities,
+        warnings=event.warnings,
     )
 
 
@@ -208,5 +226,6 @@ __all__ = [
     "analysis_records",
     "doubt_event",
     "measured_event",
+    "recorded_measurement",
     "stored_measurement",
 ]

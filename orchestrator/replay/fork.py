@@ -94,7 +94,7 @@ def _copy(row: TrialRow, folded: FoldedCampaign) -> TrialImported:
         trial=row.number,
         attempt=row.attempt,
         step=row.step,
-        state=row.state,  # type: ignore[arg-type]  # one of the ended states
+        state=row.state,  # one of the ended states
         recipe=dict(row.recipe),
         achieved=dict(row.achieved),
         observables=dict(row.observables),

@@ -7,7 +7,17 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from instruments import Station, create_station
-from orchestrator.events import Event, ObservableRecord, StepProposed
+from orchestrator.errors import NotFoundError
+from orchestrator.events import (
+    Event,
+    ObservableRecord,
+    StepProposed,
+    TrialCompleted,
+    TrialFailed,
+    TrialImported,
+    TrialMeasured,
+    TrialRejected,
+)
 from orchestrator.ledger import Finding, FoldedCampaign, Ledger, check_integrity, fold
 from orchestrator.loop import (
     Planner,
@@ -16,7 +26,7 @@ from orchestrator.loop import (
     history,
     make_agent,
     recorded_campaign,
-    stored_measurement,
+    recorded_measurement,
 )
 
 TOLERANCE = 1e-6
@@ -59,6 +69,7 @@ def verify_campaign(
     Observables must come out of the stored spectra bit for bit where the station's version is the
     recorded one. Proposals must come out within `tolerance` (relative).
     """
+    campaign = _identifier(ledger, campaign)
     report = check_integrity(ledger, campaign)
     result = Verification(report.events, report.chain_ok, report.tables_ok)
     result.findings += report.findings
@@ -66,7 +77,7 @@ def verify_campaign(
         events = ledger.events(campaign)
         folded = fold(events)
         if folded.campaign.source != "imported":
-            _check_observables(ledger, folded, result)
+            _check_observables(ledger, events, folded, result)
             if proposals:
                 _check_proposals(events, folded, result, tolerance)
     except Exception as error:  # a damaged record must become a finding, whatever it breaks
@@ -76,36 +87,67 @@ def verify_campaign(
     return result
 
 
+def _identifier(ledger: Ledger, reference: str) -> str:
+    """Return the campaign's identifier; one whose row is damaged is still known by its events.
+
+    Raises:
+        NotFoundError: neither a row nor an event names it.
+    """
+    try:
+        return ledger.campaign(reference).id
+    except NotFoundError:
+        if not ledger.events(reference):
+            raise
+    except Exception:  # the damage itself is what check_integrity reports
+        return reference
+    return reference
+
+
 def _station(folded: FoldedCampaign) -> Station:
     campaign = recorded_campaign(folded.campaign)
     return create_station(campaign.station, campaign.lab, seed=campaign.lab_seed)
 
 
-def _check_observables(ledger: Ledger, folded: FoldedCampaign, result: Verification) -> None:
+def _check_observables(
+    ledger: Ledger, events: Sequence[Event], folded: FoldedCampaign, result: Verification
+) -> None:
+    """Derive every conclusion again from the raw data of its own attempt."""
     station = _station(folded)
     recorded = folded.campaign.station_description["version"]
     present = station.description.version
     note = "" if recorded == present else f" (recorded by station {recorded}, now {present})"
-    for row in folded.trials:
-        for attempt in sorted({s.attempt for s in folded.spectra if s.trial == row.number}):
-            if attempt != row.attempt:
-                continue
-            where = f"trial {row.number} attempt {attempt}"
-            try:
-                measurement = stored_measurement(ledger, folded.campaign.id, row)
-                derived, verdict = analysis_records(station.analyse(measurement))
-            except Exception as error:
-                result.find(
-                    where, f"observables cannot be derived: {type(error).__name__}: {error}"
-                )
-                continue
-            _compare_observables(where, row.observables, derived, result, note)
-            if row.verdict is not None and row.verdict != verdict.model_dump(mode="json"):
-                result.find(where, f"verdict differs: {row.verdict} against {verdict}{note}")
+    recipes = {row.number: row.recipe for row in folded.trials}
+    measured: dict[tuple[int, int], TrialMeasured | TrialImported] = {}
+    for event in events:
+        payload = event.read()
+        if isinstance(payload, TrialMeasured):
+            measured[payload.trial, payload.attempt] = payload
+            continue
+        if isinstance(payload, TrialImported) and payload.spectra:
+            measured[payload.trial, payload.attempt] = payload
+        elif not isinstance(payload, (TrialCompleted, TrialRejected, TrialFailed)):
+            continue
+        raw = measured.get((payload.trial, payload.attempt))
+        if raw is None or payload.verdict is None:
+            continue
+        where = f"trial {payload.trial} attempt {payload.attempt}"
+        try:
+            measurement = recorded_measurement(ledger, recipes[payload.trial], raw)
+            derived, verdict = analysis_records(station.analyse(measurement))
+        except Exception as error:
+            what = f"observables cannot be derived: {type(error).__name__}: {error}"
+            result.find(where, what, event.seq)
+            continue
+        known = {} if isinstance(payload, TrialFailed) else payload.observables
+        _compare_observables(where, event.seq, known, derived, result, note)
+        if payload.verdict != verdict:
+            what = f"verdict is recorded as {payload.verdict}, derived as {verdict}{note}"
+            result.find(where, what, event.seq)
 
 
 def _compare_observables(
     where: str,
+    seq: int,
     recorded: Mapping[str, ObservableRecord],
     derived: Mapping[str, ObservableRecord],
     result: Verification,
@@ -117,14 +159,14 @@ def _compare_observables(
         result.observables_checked += 1
         new = derived.get(name)
         if new is None:
-            result.find(where, f"{name} is recorded but cannot be derived{note}")
+            result.find(where, f"{name} is recorded but cannot be derived{note}", seq)
             continue
         difference = max(_relative(old.value, new.value), _relative(old.se or 0.0, new.se or 0.0))
         result.max_difference = max(result.max_difference, difference)
         if old == new:
             result.observables_ok += 1
         else:
-            result.find(where, f"{name} is recorded as {old}, derived as {new}{note}")
+            result.find(where, f"{name} is recorded as {old}, derived as {new}{note}", seq)
 
 
 def _check_proposals(
