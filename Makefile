@@ -1,0 +1,98 @@
+# dotpilot: `make demo` and `make test` do all set-up themselves. `make help` lists the targets.
+#
+#   PYTHON=...       interpreter to use (3.11 or newer; found by itself)
+#   TORCH_INDEX=...  package index to take torch from, such as a CPU-only one
+#   VENV=...         where the virtual environment is (.venv)
+#   WORKERS=...      processes that run tests (2)
+
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check science bench clean distclean
+
+VENV ?= .venv
+WORKERS ?= 2
+TORCH_INDEX ?=
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.dotpilot-setup
+
+# One thread per process: equal proposals on every machine, no fight over the cores.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+export NUMEXPR_NUM_THREADS ?= 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+export PIP_NO_INPUT := 1
+
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+setup: $(STAMP) ## make the virtual environment with the pinned libraries
+
+# Quick when nothing changed: the stamp is newer than what it was made from.
+$(STAMP): constraints.txt pyproject.toml
+	@found=; \
+	for candidate in $${PYTHON:-python3.11 python3.12 python3.13 python3 python}; do \
+	    if "$$candidate" -c '$(NEW_ENOUGH)' 2>/dev/null; then found="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo "dotpilot needs Python 3.11 or newer, but found" \
+	        "$$($${PYTHON:-python3} --version 2>&1 || true);" \
+	        "install one, or name it: make setup PYTHON=/path/to/python3.11" >&2; \
+	    exit 1; \
+	fi; \
+	if ! "$(BIN)/python" -m pip --version >/dev/null 2>&1; then \
+	    echo "making $(VENV) with $$("$$found" --version)"; \
+	    "$$found" -m venv --clear "$(VENV)" || { \
+	        echo "$$found cannot make a virtual environment; install its venv module" \
+	            "(python3-venv on Debian and Ubuntu) and run make again" >&2; exit 1; }; \
+	fi
+	@echo "installing $$(grep '^torch==' constraints.txt), then the rest, into $(VENV)"
+	@"$(BIN)/python" -m pip install --quiet $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") \
+	    "$$(grep '^torch==' constraints.txt)"
+	@"$(BIN)/python" -m pip install --quiet -c constraints.txt -e '.[dev,postgresql]'
+	@touch "$@"
+
+demo: setup ## run a campaign on the simulated flow line and write its report
+	@mkdir -p demo
+	@"$(BIN)/dotpilot" --db sqlite:///demo/dotpilot.db launch examples/flow_green.yaml --json \
+	    > demo/campaign.json
+	@campaign=$$("$(BIN)/python" -c \
+	    'import json; print(json.load(open("demo/campaign.json"))["campaign"])'); \
+	"$(BIN)/dotpilot" --db sqlite:///demo/dotpilot.db show "$$campaign"; \
+	page=$$("$(BIN)/dotpilot" --quiet --db sqlite:///demo/dotpilot.db \
+	    report "$$campaign" --out "demo/report-$$campaign"); \
+	echo; \
+	echo "The report is $(CURDIR)/$$page"; \
+	echo "The record is demo/dotpilot.db; look around with:"; \
+	echo "  $(BIN)/dotpilot --db sqlite:///demo/dotpilot.db list"
+
+test: setup ## run the tests, on SQLite and on PostgreSQL
+	@"$(BIN)/python" -m pytest -q -n $(WORKERS) -m "not slow"
+
+check: setup ## format, lint, types, imports, documentation
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/mypy"
+	@"$(BIN)/lint-imports" --no-logo
+	@"$(BIN)/python" -m pytest -q tests/docs
+
+science: setup ## the scientific runs of minutes
+	@"$(BIN)/python" -m pytest -q -n $(WORKERS) -m slow --timeout 7200
+
+bench: setup ## compare with other tools, as JSON
+	@for script in benchmarks/*.py; do \
+	    echo "== $$script" >&2; "$(BIN)/python" "$$script" --json; \
+	done
+
+clean: ## remove caches, build output and the demo
+	@rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache \
+	    .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
+
+distclean: clean ## remove the virtual environment as well
+	@rm -rf "$(VENV)" benchmarks/.env-*
