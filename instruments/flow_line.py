@@ -124,12 +124,23 @@ PARAMETERS = (
     ),
     _number("flow_velocity", "velocity of the whole stream", "mm/s", 12.0, 100.0, 40.0),
     _number(
-        "probe_position", "where along the tube the stream is measured", "mm", 100.0, 3000.0, 1000.0
+        "probe_position",
+        "where along the tube the stream is measured",
+        "mm",
+        100.0,
+        3000.0,
+        1000.0,
     ),
     _choice("flow_format", "phases in the tube", tuple(LIQUID_FRACTION)),
     _choice("halide_salt", "salt of the in-line exchange stage", ("none", *SALTS)),
     _number(
-        "salt_concentration", "zinc salt in the joined stream", "mmol/L", 1.0, 60.0, 10.0, _WITH_SALT
+        "salt_concentration",
+        "zinc salt in the joined stream",
+        "mmol/L",
+        1.0,
+        60.0,
+        10.0,
+        _WITH_SALT,
     ),
     _number(
         "ligand_ratio",

@@ -25,7 +25,9 @@ def absorbance_noise(absorbance: Array) -> float:
     return float(1.4826 * np.median(np.abs(np.diff(absorbance))) / np.sqrt(2.0))
 
 
-def mean_absorbance(spectrum: Spectrum, wavelength: float, half_width: float) -> tuple[float, float]:
+def mean_absorbance(
+    spectrum: Spectrum, wavelength: float, half_width: float
+) -> tuple[float, float]:
     """Mean absorbance and its standard error around `wavelength` [nm] +- `half_width` [nm]."""
     axis = spectrum.axis
     inside = np.abs(axis - wavelength) <= half_width
@@ -39,15 +41,20 @@ def absorptance(absorbance: float) -> float:
     return float(-np.expm1(-LN10 * absorbance))
 
 
-def escape_factor(absorbance: Array) -> Array:
-    """Mean transmission of light that starts evenly along the path: (1 - 10^-A)/(A ln 10).
+def front_face(excitation: float, emission: Array) -> Array:
+    """Light that leaves a front-face cell per unit of incident light and of quantum yield.
 
-    The exact primary inner-filter factor of a parallel beam (Lakowicz 2006, section 2.7);
-    one where nothing absorbs.
+    The integral over depth of exciting and escaping light,
+    A/(A + a) (1 - 10^-(A + a)), with A at the excitation and a at the emission wavelength
+    (Lakowicz 2006, section 2.7); the absorptance 1 - 10^-A where nothing is reabsorbed.
+
+    Args:
+        excitation: Absorbance at the excitation, A.
+        emission: Absorbance at the emitted wavelengths, a, shape (n,).
     """
-    depth = LN10 * np.clip(absorbance, 1e-12, None)
-    factor: Array = -np.expm1(-depth) / depth
-    return factor
+    total = np.clip(excitation + np.clip(emission, 0.0, None), 1e-12, None)
+    left: Array = excitation / total * -np.expm1(-LN10 * total)
+    return left
 
 
 @dataclass(frozen=True, slots=True)

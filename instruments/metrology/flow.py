@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -49,9 +48,14 @@ def analyse(measurement: Measurement) -> Analysis:
     noise = _dark_noise(dark)
     findings += quality.second_peak_findings(pl, counts, model, line, noise)
     rate = _photon_rate(line, pl)
-    plqy = _plqy(spectra, line, rate, lowest)
-    findings += quality.filter_findings(plqy.absorbance, plqy.escape)
-    observables = {**_line_observables(line, pl), **_rate_observables(rate, plqy)}
+    observables = {**_line_observables(line, pl), **_rate_observable(rate)}
+    try:
+        plqy = _plqy(spectra, line, rate, lowest)
+    except FitError as error:
+        findings.append(quality.Finding("accept_wide", f"no quantum yield: {error}"))
+    else:
+        findings += quality.filter_findings(plqy.absorbance, plqy.escape)
+        observables |= _plqy_observable(plqy)
     observables |= _exciton_observable(spectra["absorbance"], line)
     outcome = quality.verdict(findings)
     wide = WIDE if outcome.kind == "accept_wide" else 1.0
@@ -93,8 +97,7 @@ def _plqy(
 ) -> QuantumYield:
     dye = spectra["reference_dye"]
     reference = dye_rate(dye, spectra["reference_dark"], lowest)
-    settings = {**spectra["pl"].settings}
-    return quantum_yield(rate, reference, line, spectra["absorbance"], settings)
+    return quantum_yield(rate, reference, line, spectra["absorbance"], spectra["pl"].settings)
 
 
 def _line_observables(line: Line, pl: Spectrum) -> dict[str, ObservableValue]:
@@ -112,13 +115,16 @@ def _line_observables(line: Line, pl: Spectrum) -> dict[str, ObservableValue]:
     }
 
 
-def _rate_observables(rate: tuple[float, float], plqy: QuantumYield) -> dict[str, ObservableValue]:
-    correction = 0.5 * (1.0 / plqy.escape - 1.0)
+def _rate_observable(rate: tuple[float, float]) -> dict[str, ObservableValue]:
+    floor = INTENSITY_FLOOR * rate[0]
+    return {"intensity": _value(rate[0], rate[1], floor, "counts/s", LINE_METHOD)}
+
+
+def _plqy_observable(plqy: QuantumYield) -> dict[str, ObservableValue]:
+    """The yield; a third of what reabsorption took counts as uncertain."""
+    correction = (1.0 / plqy.escape - 1.0) / 3.0
     floor = abs(plqy.value) * float(np.hypot(YIELD_FLOOR, correction))
-    return {
-        "plqy": _value(plqy.value, plqy.se, floor, "", YIELD_METHOD),
-        "intensity": _value(rate[0], rate[1], INTENSITY_FLOOR * rate[0], "counts/s", LINE_METHOD),
-    }
+    return {"plqy": _value(plqy.value, plqy.se, floor, "", YIELD_METHOD)}
 
 
 def _exciton_observable(absorbance: Spectrum, line: Line) -> dict[str, ObservableValue]:
@@ -140,8 +146,3 @@ def _widened(observable: ObservableValue, factor: float) -> ObservableValue:
     return ObservableValue(
         observable.value, factor * observable.se, observable.unit, observable.method
     )
-
-
-def summary(analysis: Analysis) -> dict[str, Any]:
-    """Values by name, for logs and tests."""
-    return {name: o.value for name, o in analysis.observables.items()}

@@ -199,7 +199,9 @@ def _line(
     try:
         covariance = np.linalg.inv(weighted.T @ weighted)
     except np.linalg.LinAlgError as error:
-        raise FitError(f"the line fit must be determined, but its normal matrix is {error}") from error
+        raise FitError(
+            f"the line fit must be determined, but its normal matrix is {error}"
+        ) from error
     pixel = float((axis[-1] - axis[0]) / (len(axis) - 1))
     scaled = covariance * max(1.0, chi_square)
     return Line(solution, scaled, chi_square, reference, pixel, residual, window)

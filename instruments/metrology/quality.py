@@ -14,7 +14,7 @@ from instruments.station import Spectrum, Verdict, VerdictKind
 LOWEST_SNR = 3.0  # below this a peak is no peak (the physics specification, section 5)
 WEAK_SNR = 15.0  # below this errors of the line shape grow past a few per cent
 SECOND_PEAK = 0.06  # share of the main height that counts as a second population
-MODERATE_ESCAPE = 0.90  # reabsorbed share above which a first-order correction is not enough
+MODERATE_ESCAPE = 0.90  # with more reabsorbed than this, the line itself is shifted and narrowed
 DEEP_ABSORBANCE = 1.5  # 97 % of the excitation absorbed: the far half of the cell is dark
 
 
@@ -96,7 +96,9 @@ def signal_findings(pl: Spectrum, dark: Spectrum, lowest: float) -> list[Finding
     longest = float(pl.settings["longest_integration"])
     exhausted = float(pl.settings["integration_time"]) >= 0.99 * longest
     if signal < LOWEST_SNR and exhausted:
-        reason = f"no emission: the highest signal is {signal:.1f} times the noise after {longest:g} s"
+        reason = (
+            f"no emission: the highest signal is {signal:.1f} times the noise after {longest:g} s"
+        )
         return [Finding("accept", reason, "no_emission")]
     if signal < LOWEST_SNR:
         reason = f"low signal: {signal:.1f} times the noise; repeat with a longer exposure"

@@ -1,21 +1,23 @@
-"""In-line quantum yield: an absorptance-corrected ratio to a recorded reference dye.
+"""In-line quantum yield: a ratio to a recorded reference dye, corrected for both inner filters.
 
-    PLQY = PLQY_ref * (N / N_ref) * (f_ref / f) * (n² / n_ref²) / e
+    PLQY = PLQY_ref * (N / N_ref) * (f_ref / F) * (n² / n_ref²)
 
-with photon rates N, absorptances f = 1 - 10^-A at the excitation (so that the primary inner
-filter is exact at any optical density), refractive indices n, and the share e of emitted light
-that is not reabsorbed on its way out, from the measured absorbance under the emission line
-(relative method of Brouwer 2011, Pure Appl. Chem. 83, 2213).
+with photon rates N, the dye's absorptance f_ref = 1 - 10^-A_ref, refractive indices n, and F,
+the mean over the emission line of A/(A + a) (1 - 10^-(A + a)): A is the measured absorbance at
+the excitation and a under the line, so that excitation filtering and reabsorption are exact for
+front-face detection (relative method of Brouwer 2011, Pure Appl. Chem. 83, 2213).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from instruments.metrology.absorption import LN10, absorptance, escape_factor, mean_absorbance
-from instruments.metrology.lineshape import HC, Line, shape, smooth
+from instruments.metrology.absorption import absorptance, front_face, mean_absorbance
+from instruments.metrology.lineshape import HC, FitError, Line, shape, smooth
 from instruments.station import Spectrum
 
 
@@ -47,17 +49,27 @@ def dye_rate(dye: Spectrum, dark: Spectrum, lowest: float) -> tuple[float, float
     return float(counts.sum()) / seconds, float(np.sqrt(variance)) / seconds
 
 
-def escape(line: Line, absorbance: Spectrum) -> float:
-    """Share of the line's photons that leave the cell, from the absorbance under the line."""
+def emitted_share(line: Line, absorbance: Spectrum, excitation: float) -> float:
+    """Mean over the line of the front-face factor F, weighted by the light before reabsorption.
+
+    Args:
+        line: The fitted line, as seen.
+        absorbance: Decadic absorbance; its level far to the red is taken as the baseline.
+        excitation: Absorbance at the excitation.
+    """
     axis = absorbance.axis
     parameters = line.parameters.copy()
     parameters[4] = 0.0
     seen = shape(axis, parameters, line.reference)[0]
-    tail = axis > HC / (line.energy - 0.3)
     values = absorbance.values.astype(np.float64)
-    baseline = float(np.median(values[tail])) if tail.any() else 0.0
-    factor = escape_factor(smooth(values, 15) - baseline)
+    factor = front_face(excitation, smooth(values, 31) - red_baseline(absorbance, line))
     return float(seen.sum() / (seen / factor).sum())
+
+
+def red_baseline(absorbance: Spectrum, line: Line) -> float:
+    """Median absorbance more than 0.3 eV below the emission line, where dots are clear."""
+    tail = absorbance.axis > HC / (line.energy - 0.3)
+    return float(np.median(absorbance.values[tail].astype(np.float64))) if tail.any() else 0.0
 
 
 def quantum_yield(
@@ -65,7 +77,7 @@ def quantum_yield(
     reference: tuple[float, float],
     line: Line,
     absorbance: Spectrum,
-    settings: dict[str, float],
+    settings: Mapping[str, Any],
 ) -> QuantumYield:
     """Compute the yield from photon rates [1/s] with standard errors and the absorbance.
 
@@ -76,15 +88,22 @@ def quantum_yield(
         absorbance: Decadic absorbance over the optical path.
         settings: `excitation` [nm], `dye_quantum_yield`, `dye_absorbance`, `dye_index`,
             `solvent_index`.
+
+    Raises:
+        FitError: the line absorbs nothing at the excitation.
     """
     optical, optical_se = mean_absorbance(absorbance, settings["excitation"], 4.0)
-    absorbed = absorptance(optical)
-    leaving = escape(line, absorbance)
-    ratio = rate[0] / reference[0]
+    optical -= red_baseline(absorbance, line)
+    if optical <= 0.0:
+        raise FitError(
+            f"a quantum yield needs a positive absorbance at {settings['excitation']:g} nm, but "
+            f"{optical:.2g} was measured; raise the concentration or the optical path"
+        )
+    share = emitted_share(line, absorbance, optical)
+    slope = (emitted_share(line, absorbance, optical + 1e-4) - share) / 1e-4
     index = (settings["solvent_index"] / settings["dye_index"]) ** 2
-    value = settings["dye_quantum_yield"] * ratio * index / leaving
-    value *= absorptance(settings["dye_absorbance"]) / absorbed
-    slope = LN10 * 10.0**-optical / absorbed
+    dye = settings["dye_quantum_yield"] * absorptance(settings["dye_absorbance"])
+    value = dye * index * rate[0] / reference[0] / share
     relative = np.hypot(rate[1] / rate[0], reference[1] / reference[0])
-    relative = float(np.hypot(relative, slope * optical_se))
-    return QuantumYield(value, abs(value) * relative, optical, leaving)
+    relative = float(np.hypot(relative, slope / share * optical_se))
+    return QuantumYield(value, abs(value) * relative, optical, share / absorptance(optical))

@@ -162,7 +162,9 @@ class FlowProcedure:
             pump.set_flow(settings.flush_flow if name == settings.solvent else 0.0)
         self.rig.carrier.stop()
         volume = self.geometry.volume_to(position)
-        self.rig.clock.wait(settings.settle + settings.flush_volumes * volume / settings.flush_flow)
+        self.rig.clock.wait(
+            settings.settle + settings.flush_volumes * volume / settings.flush_flow
+        )
         return settings.flush_volumes
 
     def lamp_reference(self) -> tuple[float, Exposure, Exposure]:

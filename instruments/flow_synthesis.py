@@ -1,0 +1,270 @@
+"""The flow synthesis station: room-temperature CsPbBr3 in a tube, with in-line halide exchange.
+
+The station is simulated: its instruments act on one FlowPlant. The same procedure, formulation
+and metrology serve a real line, for which only the rig differs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from instruments import feasibility, flow_line
+from instruments.capabilities import Carrier, FlowRig
+from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
+from instruments.formulation import (
+    Formulation,
+    achieved_recipe,
+    formulate,
+    reservoir_violations,
+)
+from instruments.metrology import analyse_flow
+from instruments.procedures.flow import FlowPlan, FlowProcedure, FlowRecord, FlowSettings
+from instruments.recipe_check import declaration_violations
+from instruments.simulated.rig import simulated_rig
+from instruments.station import (
+    Analysis,
+    AttemptKey,
+    Measurement,
+    Recipe,
+    StationDescription,
+    Violation,
+)
+from surrogate_sim.parameters import FlowParameters, draw, nominal
+from surrogate_sim.plants.flow import Composition, FlowPlant, Line
+
+DESCRIPTION = StationDescription(
+    name="flow_synthesis",
+    version="1",
+    description=(
+        "CsPbBr3 nanocrystals made at room temperature in a flow tube, optionally with an "
+        "in-line halide exchange stage, measured by emission and absorption"
+    ),
+    parameters=flow_line.PARAMETERS,
+    observables=flow_line.OBSERVABLES,
+    simulated=True,
+    repeatable=True,
+)
+
+
+class FlowSynthesisStation:
+    """A simulated flow line behind the station contract.
+
+    What carries from trial to trial is the plant's state alone: every run takes the line up from
+    it, rinsed with solvent, so a station that never stopped and one restored from the record
+    continue alike, bit by bit.
+
+    Args:
+        lab: {"hidden": SEED} draws a laboratory that differs from the nominal one; None is the
+            nominal laboratory.
+        seed: Keys the noise where no hidden seed is given.
+        settings: How the procedure is carried out.
+
+    Raises:
+        InstrumentError: an unknown key in `lab`, or a seed that is not a whole number >= 0.
+    """
+
+    def __init__(
+        self,
+        lab: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        *,
+        settings: FlowSettings | None = None,
+    ) -> None:
+        hidden = _hidden_seed(lab)
+        self._lab_seed = seed if hidden is None else hidden
+        self._parameters: FlowParameters = nominal() if hidden is None else draw(hidden)
+        self._settings = settings or FlowSettings()
+        self._stocks = flow_line.all_stocks()
+        self._state: dict[str, Any] = {}
+        self._rig: FlowRig | None = None
+        self._open = False
+
+    @property
+    def description(self) -> StationDescription:
+        """What the station declares."""
+        return DESCRIPTION
+
+    @property
+    def lab_time(self) -> float:
+        """Seconds on the virtual clock."""
+        return float(self._state.get("clock", 0.0))
+
+    def check(self, recipe: Recipe) -> Sequence[Violation]:
+        """Every broken limit of a complete recipe; pure, cheap, moves nothing."""
+        found = declaration_violations(flow_line.PARAMETERS, recipe)
+        if found:
+            return found
+        carrier = flow_line.CARRIER[str(recipe["flow_format"])]
+        made = _formulation(recipe)
+        velocity = float(recipe["flow_velocity"])
+        return [
+            *made.violations,
+            *_reservoirs(recipe, made, self._settings),
+            *feasibility.flow_violations(carrier, velocity, flow_line.GEOMETRY),
+            *feasibility.temperature_violations(carrier, float(recipe["temperature"])),
+            *feasibility.position_violations(recipe, flow_line.GEOMETRY),
+        ]
+
+    def open(self) -> None:
+        """Connect; the simulated instruments are always there."""
+        self._open = True
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up the state that a recorded measurement ended with ({} is a new laboratory)."""
+        self._state = json.loads(json.dumps(dict(state)))
+        self._plant()  # refuses a state that the plant cannot take up
+
+    def run(
+        self, recipe: Recipe, key: AttemptKey, progress: Callable[[str], None] | None = None
+    ) -> Measurement:
+        """Make and measure one recipe; see `instruments.station.Station.run`.
+
+        Raises:
+            RecipeRefusedError: before anything moves.
+            TrialFailedError: `clogged`; carries the station's state.
+            StationStoppedError: a person is needed.
+            InstrumentError: the station is not open.
+        """
+        if not self._open:
+            raise InstrumentError("a station must be opened before it runs; call open()")
+        problems = self.check(recipe)
+        if problems:
+            raise RecipeRefusedError(problems)
+        plant = self._plant()
+        rig = self._build_rig(plant, key)
+        self._rig = rig
+        procedure = FlowProcedure(rig, flow_line.GEOMETRY, self._settings, progress)
+        try:
+            record = procedure.run(_plan(recipe))
+        except TrialFailedError as error:
+            self._keep(plant)
+            raise TrialFailedError(error.reason, str(error), self._state) from error
+        self._keep(plant)
+        return _measurement(recipe, record, rig, self._state)
+
+    def analyse(self, measurement: Measurement) -> Analysis:
+        """Derive observables and the verdict from raw data; deterministic."""
+        return analyse_flow(measurement)
+
+    def close(self) -> None:
+        """Bring every instrument to its safe state and let go of it."""
+        if self._rig is not None:
+            self._rig.to_safe_state()
+        self._rig, self._open = None, False
+
+    def _keep(self, plant: FlowPlant) -> None:
+        self._state = json.loads(json.dumps(plant.state()))
+
+    def _plant(self) -> FlowPlant:
+        geometry = flow_line.GEOMETRY
+        return FlowPlant(
+            Line(**asdict(geometry)),
+            {s.name: Composition(**asdict(s.contents)) for s in self._stocks},
+            {s.name: s.stage for s in self._stocks},
+            self._parameters,
+            self._state or None,
+        )
+
+    def _build_rig(self, plant: FlowPlant, key: AttemptKey) -> FlowRig:
+        return simulated_rig(
+            plant,
+            self._stocks,
+            self._lab_seed,
+            key,
+            start=self.lab_time,
+            photon_rate=self._parameters.flow["photon_rate"],
+        )
+
+
+def _hidden_seed(lab: Mapping[str, Any] | None) -> int | None:
+    if not lab:
+        return None
+    unknown = sorted(set(lab) - {"hidden"})
+    if unknown:
+        raise InstrumentError(
+            f"a lab of flow_synthesis takes only 'hidden', but got {', '.join(unknown)}; "
+            "remove or correct it"
+        )
+    seed = lab["hidden"]
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InstrumentError(f"hidden must be a whole number of at least 0, but got {seed!r}")
+    return seed
+
+
+def _formulation(recipe: Recipe) -> Formulation:
+    return formulate(
+        flow_line.synthesis_stocks(recipe),
+        flow_line.exchange_stocks(recipe),
+        recipe,
+        area=flow_line.GEOMETRY.area,
+        liquid_fraction=flow_line.LIQUID_FRACTION[str(recipe["flow_format"])],
+        solubility=flow_line.SOLUBILITY,
+    )
+
+
+def _reservoirs(recipe: Recipe, made: Formulation, settings: FlowSettings) -> list[Violation]:
+    """Volume drawn in the longest wait that the procedure may take."""
+    volume = flow_line.GEOMETRY.volume_to(float(recipe["probe_position"]))
+    total = float(recipe["flow_velocity"]) * flow_line.GEOMETRY.area
+    seconds = settings.settle + volume / total * (
+        settings.wait_volumes + settings.extra_volumes + 1.0
+    )
+    stocks = (*flow_line.synthesis_stocks(recipe), *flow_line.exchange_stocks(recipe))
+    return reservoir_violations(stocks, made.flows, seconds)
+
+
+def _carrier(recipe: Recipe) -> Carrier:
+    return flow_line.CARRIER[str(recipe["flow_format"])]
+
+
+def _plan(recipe: Recipe) -> FlowPlan:
+    made = _formulation(recipe)
+    return FlowPlan(
+        flows=made.flows,
+        carrier=_carrier(recipe),
+        carrier_flow=made.carrier_flow,
+        temperature=float(recipe["temperature"]),
+        position=float(recipe["probe_position"]),
+    )
+
+
+def _measurement(
+    recipe: Recipe, record: FlowRecord, rig: FlowRig, state: Mapping[str, Any]
+) -> Measurement:
+    readings = record.readings
+    achieved: dict[str, float] = dict(
+        achieved_recipe(
+            flow_line.synthesis_stocks(recipe), flow_line.exchange_stocks(recipe), record.flows
+        )
+    )
+    achieved["flow_velocity"] = readings["velocity"]
+    achieved["temperature"] = readings["temperature"]
+    achieved["probe_position"] = readings["position"]
+    conditions = feasibility.flow_conditions(
+        _carrier(recipe), readings["velocity"], readings["position"], flow_line.GEOMETRY
+    )
+    warnings = (*record.warnings, *feasibility.damkohler_warning(conditions))
+    return Measurement(
+        requested=dict(recipe),
+        achieved=achieved,
+        conditions={**conditions, **_procedure_conditions(record)},
+        spectra=record.spectra,
+        station_state=state,
+        identities=tuple(i.identify() for i in rig.instruments().values()),
+        warnings=warnings,
+    )
+
+
+def _procedure_conditions(record: FlowRecord) -> dict[str, dict[str, Any]]:
+    units = {"flushed": "", "waited": "", "waited_time": "s", "change": ""}
+    found = {
+        f"line_volumes_{n}" if n in ("flushed", "waited") else n: {"value": v, "unit": units[n]}
+        for n, v in record.waits.items()
+    }
+    found["carrier_flow"] = {"value": record.readings["carrier_flow"], "unit": "µL/s"}
+    for name, flow in record.flows.items():
+        found[f"flow_{name}"] = {"value": flow, "unit": "µL/s"}
+    return found

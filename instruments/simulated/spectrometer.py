@@ -1,0 +1,166 @@
+"""A simulated array spectrometer with excitation, lamp and reference dye on the plant's cell.
+
+3648 pixels from 350 to 1000 nm, point spread of 1.5 nm FWHM, Poisson shot noise, 15 dark
+electrons per second and pixel, 50 counts of read noise, 16 bits (the physics specification,
+section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from instruments.capabilities import Clock, Exposure, Light, LightPath
+from instruments.errors import InstrumentError
+from instruments.simulated.flow import Plant, SimulatedInstrument
+
+Array = NDArray[np.float64]
+AXIS: Array = np.linspace(350.0, 1000.0, 3648)
+PIXEL = float(AXIS[1] - AXIS[0])  # nm
+POINT_SPREAD = 1.5  # nm FWHM
+DARK_RATE = 15.0  # electrons per second and pixel
+READ_NOISE = 50.0  # counts
+SATURATION = 65535.0  # counts, 16 bits
+OFFSET = 500.0  # counts; assumed, because a converter's zero lies above its read noise
+INTEGRATION_LIMITS = (0.002, 10.0)  # s
+EXCITATION = 365.0  # nm
+LAMP_RATE = 2.0e5  # counts per second and pixel at the lamp's maximum (assumed)
+
+# Quinine sulphate in 0.5 M sulphuric acid: yield 0.546, index 1.346 (Eaton 1988, Pure Appl.
+# Chem. 60, 1107); absorbance 0.10 by preparation. The line's solvent is toluene, index 1.497.
+DYE: dict[str, float] = {
+    "dye_quantum_yield": 0.546,
+    "dye_absorbance": 0.10,
+    "dye_index": 1.346,
+    "solvent_index": 1.497,
+}
+_DYE_ENERGY, _DYE_WIDTH = 2.72, 0.55  # eV: maximum near 455 nm, FWHM about 95 nm
+_HC = 1239.841984
+
+
+def lamp_shape() -> Array:
+    """Spectrum of a deuterium-halogen lamp on the detector, relative, shape (3648,) (assumed)."""
+    halogen = np.exp(-0.5 * ((AXIS - 720.0) / 190.0) ** 2)
+    deuterium = 0.45 * np.exp(-(AXIS - 350.0) / 90.0)
+    total = halogen + deuterium
+    return np.asarray(total / total.max())
+
+
+def dye_shape() -> Array:
+    """Emission of the dye [1/nm], unit area, shape (3648,)."""
+    sigma = _DYE_WIDTH / (2.0 * np.sqrt(2.0 * np.log(2.0)))
+    bell = np.exp(-0.5 * ((_HC / AXIS - _DYE_ENERGY) / sigma) ** 2) * _HC / AXIS**2
+    return np.asarray(bell / (bell.sum() * PIXEL))
+
+
+class SimulatedSpectrometer(SimulatedInstrument):
+    """The detector with its light sources.
+
+    Args:
+        name: Instrument name.
+        plant: What the cell holds.
+        generator: Noise of this attempt.
+        clock: Exposures take their time on it.
+        photon_rate: Photons per second that reach the detector for a quantum yield of one when
+            all excitation is absorbed.
+    """
+
+    model = "dotpilot simulated array spectrometer"
+
+    def __init__(
+        self,
+        name: str,
+        plant: Plant,
+        generator: np.random.Generator,
+        clock: Clock,
+        photon_rate: float,
+    ) -> None:
+        super().__init__(name, plant, generator)
+        self._clock = clock
+        index = (DYE["solvent_index"] / DYE["dye_index"]) ** 2  # less light is trapped in water
+        absorbed = 1.0 - 10.0 ** -DYE["dye_absorbance"]
+        self._dye = photon_rate * absorbed * DYE["dye_quantum_yield"] * dye_shape() * index
+        self._lamp = LAMP_RATE * lamp_shape() / PIXEL
+        self._lit = {"excitation": True, "lamp": True}
+
+    @property
+    def wavelengths(self) -> Array:
+        """Pixel axis, shape (3648,) [nm]."""
+        return AXIS
+
+    @property
+    def integration_limits(self) -> tuple[float, float]:
+        """Shortest and longest exposure [s]."""
+        return INTEGRATION_LIMITS
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Constants of detector and optics, JSON-able."""
+        return {
+            "saturation": SATURATION,
+            "read_noise": READ_NOISE,
+            "dark_rate": DARK_RATE,
+            "point_spread": POINT_SPREAD,
+            "excitation": EXCITATION,
+            "longest_integration": INTEGRATION_LIMITS[1],
+            "detection": "front_face",
+            **DYE,
+        }
+
+    def expose(
+        self,
+        integration_time: float,
+        light: Light,
+        path: LightPath = "line",
+        averages: int = 1,
+    ) -> Exposure:
+        """Expose; the cell is taken as it stands in the middle of the exposure.
+
+        Raises:
+            InstrumentError: an integration time outside the limits.
+        """
+        shortest, longest = INTEGRATION_LIMITS
+        if not shortest <= integration_time <= longest or averages < 1:
+            raise InstrumentError(
+                f"an exposure must take {shortest:g} to {longest:g} s at least once, but got "
+                f"{integration_time:g} s, {averages} times"
+            )
+        self._clock.wait(0.5 * integration_time * averages)
+        rate = self._rate(light, path)
+        self._clock.wait(0.5 * integration_time * averages)
+        counts = self._read(rate * integration_time, averages)
+        return Exposure(counts, integration_time, averages, light, path)
+
+    def _rate(self, light: Light, path: LightPath) -> Array:
+        """Expected photoelectrons per second and pixel, shape (3648,), dark included."""
+        if light == "dark" or not self._lit[light]:
+            return np.full_like(AXIS, DARK_RATE)
+        if light == "lamp":
+            spectral = self._lamp * 10.0 ** -self._plant.absorbance(AXIS)
+        elif path == "reference_dye":
+            spectral = self._dye
+        else:
+            spectral = self._plant.emission(AXIS, EXCITATION)
+        sigma = POINT_SPREAD / PIXEL / (2.0 * np.sqrt(2.0 * np.log(2.0)))
+        blurred = gaussian_filter1d(spectral, sigma, mode="nearest") * PIXEL
+        return np.asarray(np.clip(blurred, 0.0, None) + DARK_RATE)
+
+    def _read(self, expected: Array, averages: int) -> NDArray[np.float32]:
+        """Draw shot and read noise, clip at 16 bits, and average."""
+        total = np.zeros_like(expected)
+        for _ in range(averages):
+            electrons = self._generator.poisson(expected).astype(np.float64)
+            raw = electrons + OFFSET + READ_NOISE * self._generator.standard_normal(len(expected))
+            total += np.clip(np.rint(raw), 0.0, SATURATION)
+        return (total / averages).astype(np.float32)
+
+    def fail(self, source: str) -> None:
+        """Let a light source die, as a lamp does (for exercises and tests)."""
+        self._lit[source] = False
+
+    def to_safe_state(self) -> None:
+        """Excitation and lamp are shuttered except during an exposure; nothing to do."""
