@@ -1,0 +1,138 @@
+"""Parameters with units, priors and sources; the nominal lab and hidden labs.
+
+The *nominal* lab has every constant at its tabulated value. A *hidden* lab, `draw(seed)`, has
+the calibrated constants drawn from their priors: what a twin's owner does not know.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+TABLES = ("materials", "flow")
+_TRUNCATION = 2.0
+
+
+class Constant(BaseModel):
+    """One constant; `prior_sd` is of the value, or of its logarithm if `lognormal`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: float
+    unit: str
+    prior_sd: float = Field(ge=0.0)
+    distribution: Literal["normal", "lognormal"]
+    source: str = Field(min_length=8)
+    status: Literal["fixed", "calibrated"]
+
+    def drawn(self, standard: float) -> float:
+        """Return the value at `standard` standard deviations of the prior."""
+        if self.distribution == "lognormal":
+            return float(self.value * np.exp(self.prior_sd * standard))
+        return self.value + self.prior_sd * standard
+
+
+class Values(Mapping[str, float]):
+    """Read-only numbers by name; an unknown name is answered with the nearest one."""
+
+    def __init__(self, values: Mapping[str, float]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> float:
+        try:
+            return self._values[name]
+        except KeyError:
+            near = difflib.get_close_matches(name, self._values, 1)
+            hint = f"; the nearest is {near[0]!r}" if near else ""
+            raise KeyError(f"no parameter is called {name!r}{hint}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@dataclass(frozen=True)
+class FlowParameters:
+    """All numbers of one flow lab.
+
+    Attributes:
+        materials: Constants of `data/materials.toml`.
+        flow: Constants of `data/flow.toml`.
+        seed: Seed of the hidden lab; None for the nominal one.
+    """
+
+    materials: Mapping[str, float]
+    flow: Mapping[str, float]
+    seed: int | None = None
+
+    def keyed_normal(self, effect: str, name: str) -> float:
+        """Return the lab's own standard normal for (effect, name), truncated; 0 if nominal."""
+        if self.seed is None:
+            return 0.0
+        key = [self.seed, zlib.crc32(effect.encode()), zlib.crc32(name.encode())]
+        return _truncated(np.random.default_rng(np.random.SeedSequence(key)))
+
+
+@cache
+def table(name: str) -> Mapping[str, Constant]:
+    """Read the parameter file `name` of `TABLES`.
+
+    Raises:
+        ValueError: no such file, or an entry that is incomplete.
+    """
+    if name not in TABLES:
+        raise ValueError(f"a parameter table must be one of {', '.join(TABLES)}, but got {name!r}")
+    text = files("surrogate_sim").joinpath("data", f"{name}.toml").read_text(encoding="utf-8")
+    return {key: Constant.model_validate(entry) for key, entry in tomllib.loads(text).items()}
+
+
+@cache
+def nominal() -> FlowParameters:
+    """Return the nominal lab: every constant at its tabulated value."""
+    return FlowParameters(
+        *(Values({k: c.value for k, c in table(name).items()}) for name in TABLES)
+    )
+
+
+def draw(seed: int) -> FlowParameters:
+    """Return the hidden lab of `seed`.
+
+    Every calibrated constant is drawn from its prior, truncated at two standard deviations.
+
+    Raises:
+        ValueError: the seed is negative.
+    """
+    if seed < 0:
+        raise ValueError(f"a hidden lab's seed must be at least 0, but got {seed}")
+    return FlowParameters(*(_drawn(name, seed) for name in TABLES), seed=seed)
+
+
+def _drawn(name: str, seed: int) -> Values:
+    """Draw the table `name`; streams are keyed by constant, so additions move no other."""
+    values = {}
+    for key, constant in table(name).items():
+        stream = np.random.SeedSequence([seed, zlib.crc32(f"{name}.{key}".encode())])
+        standard = _truncated(np.random.default_rng(stream))
+        values[key] = (
+            constant.drawn(standard) if constant.status == "calibrated" else constant.value
+        )
+    return Values(values)
+
+
+def _truncated(generator: np.random.Generator) -> float:
+    """Return one standard normal within two standard deviations."""
+    while True:
+        value = float(generator.standard_normal())
+        if abs(value) <= _TRUNCATION:
+            return value
