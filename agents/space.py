@@ -27,7 +27,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Continuous:
-    """A number in [low, high] `unit`; `step` makes it a grid from `low`, `integer` whole numbers."""
+    """A number in [low, high] `unit`; `step` makes a grid from `low`, `integer` whole numbers."""
 
     name: str
     low: float
@@ -116,9 +116,14 @@ class Space:
         """Say every way in which `recipe` leaves the space (empty when it is inside)."""
         found = [text for p in self.parameters for text in _parameter_violations(p, recipe)]
         known = {p.name for p in self.parameters}
-        found += [f"{name} is not a parameter of this space" for name in recipe if name not in known]
-        found += [f"constraint {c.text or c.terms} is broken" for c in self.constraints
-                  if not c.holds(recipe)]
+        found += [
+            f"{name} is not a parameter of this space" for name in recipe if name not in known
+        ]
+        found += [
+            f"constraint {c.text or c.terms} is broken"
+            for c in self.constraints
+            if not c.holds(recipe)
+        ]
         return found or list(self.infeasible(recipe))
 
 
