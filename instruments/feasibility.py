@@ -22,15 +22,15 @@ def flow_violations(carrier: Carrier, velocity: float, geometry: FlowGeometry) -
         geometry: The line.
     """
     pair = hydrodynamics.FLUID_PAIRS[carrier]
+    setting = f"{velocity:g} mm/s in {geometry.bore:g} mm bore with {carrier.replace('_', ' ')}"
     return [
         Violation(
             broken.name,
             broken.value,
             broken.limit,
             "",
-            f"{broken.name.replace('_', ' ')} must be {broken.limit} in {pair.name.replace('_', ' ')}"
-            f" segmented flow, but is {broken.value:.3g} at {velocity:g} mm/s in "
-            f"{geometry.bore:g} mm bore; change the velocity or the flow format",
+            f"the {broken.name.replace('_', ' ')} of segmented flow must be {broken.limit}, but "
+            f"is {broken.value:.3g} at {setting}; change the velocity or the flow format",
         )
         for broken in hydrodynamics.check(pair, velocity, geometry.bore)
     ]

@@ -6,10 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from instruments.metrology import lineshape, quality
+from instruments.metrology import line_values, lineshape, quality
 from instruments.metrology.absorption import first_exciton
 from instruments.metrology.lineshape import HC, Array, FitError, Line
-from instruments.metrology.quantum_yield import QuantumYield, dye_rate, quantum_yield
+from instruments.metrology.quantum_yield import (
+    dye_rate,
+    excitation_absorbance,
+    quantum_yield,
+    transmission,
+)
 from instruments.station import Analysis, Measurement, ObservableValue, Spectrum
 
 LINE_METHOD = "split_gaussian_energy@1"
@@ -23,6 +28,8 @@ WIDTH_FLOOR = 0.15  # nm
 YIELD_FLOOR = 0.03  # relative
 INTENSITY_FLOOR = 0.01  # relative
 EXCITON_FLOOR = 0.5  # nm
+LINE_GAP = 20.0  # nm above the excitation from which a line is looked for
+DYE_GAP = 10.0  # nm above the excitation from which the dye's band is summed
 WIDE = 2.0  # factor on standard errors of a measurement accepted with a larger error
 
 
@@ -34,35 +41,32 @@ def analyse(measurement: Measurement) -> Analysis:
     """
     spectra = {s.name: s for s in measurement.spectra}
     pl, dark = spectra["pl"], spectra["dark"]
-    lowest = float(pl.settings["excitation"]) + 20.0
+    lowest = float(pl.settings["excitation"]) + LINE_GAP
     findings = quality.instrument_findings(spectra)
     findings += quality.signal_findings(pl, dark, lowest)
     if any(f.kind in ("repeat", "stop") or f.failure for f in findings):
         return Analysis({}, quality.verdict(findings))
     try:
-        counts, line = emission_line(pl, dark, lowest)
+        counts, line = emission_line(pl, dark, spectra["absorbance"], lowest)
     except FitError as error:
         findings.append(quality.Finding("repeat", f"no line could be fitted: {error}"))
         return Analysis({}, quality.verdict(findings))
-    model = lineshape.shape(pl.axis, line.parameters, line.reference)[0]
-    noise = _dark_noise(dark)
-    findings += quality.second_peak_findings(pl, counts, model, line, noise)
-    rate = _photon_rate(line, pl)
-    observables = {**_line_observables(line, pl), **_rate_observable(rate)}
+    model = lineshape.shape(pl.axis, line.parameters, line.reference, line.transmission)[0]
+    findings += quality.second_peak_findings(pl, counts, model, line, _dark_noise(dark))
+    observables = {**_line_observables(line, pl), **_intensity(line, pl)}
     try:
-        plqy = _plqy(spectra, line, rate, lowest)
+        observables |= _plqy(spectra, line, findings)
     except FitError as error:
         findings.append(quality.Finding("accept_wide", f"no quantum yield: {error}"))
-    else:
-        findings += quality.filter_findings(plqy.absorbance, plqy.escape)
-        observables |= _plqy_observable(plqy)
     observables |= _exciton_observable(spectra["absorbance"], line)
     outcome = quality.verdict(findings)
     wide = WIDE if outcome.kind == "accept_wide" else 1.0
     return Analysis({n: _widened(o, wide) for n, o in observables.items()}, outcome)
 
 
-def emission_line(pl: Spectrum, dark: Spectrum, lowest: float) -> tuple[Array, Line]:
+def emission_line(
+    pl: Spectrum, dark: Spectrum, absorbance: Spectrum, lowest: float
+) -> tuple[Array, Line]:
     """Subtract the dark level and fit the line; return the counts, shape (n,), and the line.
 
     The dark spectrum is smoothed: its structure is broad, and its noise would double the line's.
@@ -72,39 +76,67 @@ def emission_line(pl: Spectrum, dark: Spectrum, lowest: float) -> tuple[Array, L
     """
     level = lineshape.smooth(dark.values.astype(np.float64), 401)
     counts = pl.values.astype(np.float64) - level
+    excitation = float(pl.settings["excitation"])
+    guess, _ = lineshape.first_guess(pl.axis, counts, lowest)
     line = lineshape.fit_line(
         pl.axis,
         counts,
         read_noise=float(pl.settings["read_noise"]),
         lowest=lowest,
-        extra=float(np.clip(np.mean(level), 0.0, None)),
+        extra=float(pl.settings["dark_rate"]) * float(pl.settings["integration_time"]),
+        transmission=transmission(absorbance, excitation, _red(float(guess[1]))),
     )
     return counts, line
 
 
+def _red(energy: float) -> float:
+    """Wavelength [nm] 0.3 eV below the emission at `energy` [eV], where dots are clear."""
+    return HC / (energy - 0.3)
+
+
 def _dark_noise(dark: Spectrum) -> float:
-    return float(np.std(np.diff(dark.values.astype(np.float64)))) / np.sqrt(2.0)
-
-
-def _photon_rate(line: Line, pl: Spectrum) -> tuple[float, float]:
-    seconds = float(pl.settings["integration_time"])
-    counts, se = lineshape.total_counts(line)
-    return counts / seconds, se / seconds
+    return float(np.std(np.diff(dark.values.astype(np.float64))) / np.sqrt(2.0))
 
 
 def _plqy(
-    spectra: Mapping[str, Spectrum], line: Line, rate: tuple[float, float], lowest: float
-) -> QuantumYield:
-    dye = spectra["reference_dye"]
-    reference = dye_rate(dye, spectra["reference_dark"], lowest)
-    return quantum_yield(rate, reference, line, spectra["absorbance"], spectra["pl"].settings)
+    spectra: Mapping[str, Spectrum], line: Line, findings: list[quality.Finding]
+) -> dict[str, ObservableValue]:
+    """The yield, with what the inner filter makes of it added to `findings`.
+
+    A third of what reabsorption took counts as uncertain.
+
+    Raises:
+        FitError: the dots absorb too little.
+    """
+    pl, absorbance = spectra["pl"], spectra["absorbance"]
+    excitation = float(pl.settings["excitation"])
+    optical = excitation_absorbance(absorbance, excitation, _red(line.energy))
+    seconds = float(pl.settings["integration_time"])
+    counts, counts_se = line_values.total_counts(line)
+    dye, dark = spectra["reference_dye"], spectra["reference_dark"]
+    reference = dye_rate(dye, dark, excitation + DYE_GAP)
+    rate = (counts / seconds, counts_se / seconds)
+    value, se = quantum_yield(rate, reference, optical, pl.settings)
+    left = line_values.seen_share(line, pl.axis)
+    findings += quality.filter_findings(optical[0], left)
+    floor = abs(value) * float(np.hypot(YIELD_FLOOR, (1.0 / left - 1.0) / 3.0))
+    return {"plqy": _value(value, se, floor, "", YIELD_METHOD)}
+
+
+def _intensity(line: Line, pl: Spectrum) -> dict[str, ObservableValue]:
+    """Detected rate: what is left of the line after reabsorption."""
+    seconds = float(pl.settings["integration_time"])
+    share = line_values.seen_share(line, pl.axis) / seconds
+    counts, se = line_values.total_counts(line)
+    rate = counts * share
+    return {"intensity": _value(rate, se * share, INTENSITY_FLOOR * rate, "counts/s", LINE_METHOD)}
 
 
 def _line_observables(line: Line, pl: Spectrum) -> dict[str, ObservableValue]:
     broadening = float(pl.settings["point_spread"])
-    peak, peak_se = lineshape.peak_wavelength(line)
-    width, width_se = lineshape.width_in_wavelength(line, broadening)
-    energy, energy_se = lineshape.linewidth(line, broadening)
+    peak, peak_se = line_values.peak_wavelength(line)
+    width, width_se = line_values.width_in_wavelength(line, broadening)
+    energy, energy_se = line_values.linewidth(line, broadening)
     per_nm = 1000.0 * HC / peak**2
     return {
         "peak_emission": _value(peak, peak_se, WAVELENGTH_FLOOR, "nm", LINE_METHOD),
@@ -113,18 +145,6 @@ def _line_observables(line: Line, pl: Spectrum) -> dict[str, ObservableValue]:
             1000.0 * energy, 1000.0 * energy_se, WIDTH_FLOOR * per_nm, "meV", LINE_METHOD
         ),
     }
-
-
-def _rate_observable(rate: tuple[float, float]) -> dict[str, ObservableValue]:
-    floor = INTENSITY_FLOOR * rate[0]
-    return {"intensity": _value(rate[0], rate[1], floor, "counts/s", LINE_METHOD)}
-
-
-def _plqy_observable(plqy: QuantumYield) -> dict[str, ObservableValue]:
-    """The yield; a third of what reabsorption took counts as uncertain."""
-    correction = (1.0 / plqy.escape - 1.0) / 3.0
-    floor = abs(plqy.value) * float(np.hypot(YIELD_FLOOR, correction))
-    return {"plqy": _value(plqy.value, plqy.se, floor, "", YIELD_METHOD)}
 
 
 def _exciton_observable(absorbance: Spectrum, line: Line) -> dict[str, ObservableValue]:

@@ -18,7 +18,9 @@ from scipy.optimize import least_squares
 from instruments.errors import InstrumentError
 
 HC = 1239.841984  # eV nm, from the exact SI values of h, c and e
-_FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))  # FWHM over standard deviation of a Gaussian
+FWHM_PER_SIGMA = float(
+    2.0 * np.sqrt(2.0 * np.log(2.0))
+)  # FWHM over standard deviation of a Gaussian
 Array = NDArray[np.float64]
 
 
@@ -35,6 +37,7 @@ class Line:
         reduced_chi_square: Of the fit window.
         reference: Wavelength [nm] at which the Jacobian factor is one.
         pixel: Pixel width [nm].
+        transmission: Shape (n,) over the whole axis: share of the emitted light that is seen.
         residual: Shape (m,), residual over its standard deviation in the window.
         window: Indices (first, last + 1) of the fitted pixels.
     """
@@ -44,6 +47,7 @@ class Line:
     reduced_chi_square: float
     reference: float
     pixel: float
+    transmission: Array
     residual: Array
     window: tuple[int, int]
 
@@ -62,21 +66,24 @@ class FitError(InstrumentError):
     """The spectrum holds no line that can be fitted."""
 
 
-def shape(wavelength: Array, parameters: Array, reference: float) -> tuple[Array, Array]:
+def shape(
+    wavelength: Array, parameters: Array, reference: float, transmission: Array
+) -> tuple[Array, Array]:
     """Return the model counts, shape (n,), and its Jacobian, shape (n, 5).
 
     Args:
         wavelength: Shape (n,) [nm].
         parameters: As `Line.parameters`, shape (5,).
         reference: Wavelength where the factor λ_ref²/λ² is one [nm].
+        transmission: Shape (n,), share of the line's light that is seen; ones without filter.
     """
     height, centre, width, skew, background = parameters
     offset = HC / wavelength - centre
     sign = np.where(offset >= 0.0, 1.0, -1.0)
     side = 1.0 + sign * skew
-    sigma = width / _FWHM * side
+    sigma = width / FWHM_PER_SIGMA * side
     scaled = offset / sigma
-    bell = (reference / wavelength) ** 2 * np.exp(-0.5 * scaled**2)
+    bell = transmission * (reference / wavelength) ** 2 * np.exp(-0.5 * scaled**2)
     slope = height * bell * scaled
     jacobian = np.stack(
         [
@@ -127,7 +134,13 @@ def first_guess(wavelength: Array, counts: Array, lowest: float) -> tuple[Array,
 
 
 def fit_line(
-    wavelength: Array, counts: Array, *, read_noise: float, lowest: float, extra: Array | float
+    wavelength: Array,
+    counts: Array,
+    *,
+    read_noise: float,
+    lowest: float,
+    extra: float = 0.0,
+    transmission: Array | None = None,
 ) -> Line:
     """Fit the line with weights from counting statistics.
 
@@ -141,128 +154,75 @@ def fit_line(
         read_noise: Standard deviation of a reading [counts].
         lowest: Shortest wavelength to consider [nm].
         extra: Further variance, for example of the dark counts [counts²].
+        transmission: Shape (n,), share of the line's light that leaves the cell; the fitted
+            line is the light before that loss.
 
     Raises:
         FitError: no line, or the fit does not converge to one inside the axis.
     """
     guess, (low, high) = first_guess(wavelength, counts, lowest)
-    axis, data = wavelength[low:high], counts[low:high]
-    if len(axis) < 25:
-        raise FitError(f"a line needs 25 pixels, but its window holds {len(axis)}")
-    floor = np.asarray(extra, dtype=float) + read_noise**2
-    reference = HC / float(guess[1])
-    expected = np.clip(smooth(data, 9), 0.0, None)
+    seen = np.ones_like(wavelength) if transmission is None else transmission
+    window = _Window(wavelength[low:high], counts[low:high], seen[low:high], HC / float(guess[1]))
+    if high - low < 25:
+        raise FitError(f"a line needs 25 pixels, but its window holds {high - low}")
+    floor = extra + read_noise**2
+    expected = np.clip(smooth(window.data, 9), 0.0, None)
     solution = guess
     for _ in range(2):
-        deviation = np.sqrt(expected + floor)
-        solution = _solve(axis, data, deviation, solution, reference)
-        expected = np.clip(shape(axis, solution, reference)[0], 0.0, None)
-    return _line(axis, data, np.sqrt(expected + floor), solution, reference, (low, high))
+        solution = _solve(window, np.sqrt(expected + floor), solution)
+        expected = np.clip(window.model(solution)[0], 0.0, None)
+    return _line(window, np.sqrt(expected + floor), solution, seen, (low, high))
 
 
-def _solve(axis: Array, data: Array, deviation: Array, guess: Array, reference: float) -> Array:
+@dataclass(frozen=True)
+class _Window:
+    """The pixels of a fit: axis, data, transmission, each shape (m,), and the reference [nm]."""
+
+    axis: Array
+    data: Array
+    seen: Array
+    reference: float
+
+    def model(self, parameters: Array) -> tuple[Array, Array]:
+        return shape(self.axis, parameters, self.reference, self.seen)
+
+
+def _solve(window: _Window, deviation: Array, guess: Array) -> Array:
     scale = np.array([guess[0], guess[2], guess[2], 1.0, max(abs(guess[0]) * 0.1, 1.0)])
-    centre = float(guess[1])
     bounds = (
-        np.array([0.0, HC / axis[-1], 0.1 * guess[2], -0.9, -np.inf]),
-        np.array([np.inf, HC / axis[0], 5.0 * guess[2], 0.9, np.inf]),
+        np.array([0.0, HC / window.axis[-1], 0.1 * guess[2], -0.9, -np.inf]),
+        np.array([np.inf, HC / window.axis[0], 5.0 * guess[2], 0.9, np.inf]),
     )
-    if not bounds[0][1] < centre < bounds[1][1]:
-        raise FitError(f"the line at {HC / centre:.1f} nm must lie inside the measured axis")
+    if not bounds[0][1] < guess[1] < bounds[1][1]:
+        raise FitError(f"the line at {HC / guess[1]:.1f} nm must lie inside the measured axis")
     result = least_squares(
-        lambda p: (shape(axis, p, reference)[0] - data) / deviation,
+        lambda p: (window.model(p)[0] - window.data) / deviation,
         guess,
-        jac=lambda p: shape(axis, p, reference)[1] / deviation[:, None],
+        jac=lambda p: window.model(p)[1] / deviation[:, None],
         bounds=bounds,
         x_scale=scale,
         max_nfev=60,
     )
-    if not result.success and result.status <= 0:
+    if result.status <= 0:
         raise FitError(f"the line fit must converge within 60 evaluations: {result.message}")
     found: Array = result.x
     return found
 
 
 def _line(
-    axis: Array,
-    data: Array,
-    deviation: Array,
-    solution: Array,
-    reference: float,
-    window: tuple[int, int],
+    window: _Window, deviation: Array, solution: Array, seen: Array, pixels: tuple[int, int]
 ) -> Line:
-    model, jacobian = shape(axis, solution, reference)
-    residual = (data - model) / deviation
+    model, jacobian = window.model(solution)
+    residual = (window.data - model) / deviation
     weighted = jacobian / deviation[:, None]
-    freedom = max(len(axis) - len(solution), 1)
+    freedom = max(len(residual) - len(solution), 1)
     chi_square = float(residual @ residual) / freedom
     try:
-        covariance = np.linalg.inv(weighted.T @ weighted)
+        covariance: Array = np.linalg.inv(weighted.T @ weighted)
     except np.linalg.LinAlgError as error:
         raise FitError(
-            f"the line fit must be determined, but its normal matrix is {error}"
+            f"a line's parameters must be determined by its spectrum, but the fit says {error}"
         ) from error
-    pixel = float((axis[-1] - axis[0]) / (len(axis) - 1))
-    scaled = covariance * max(1.0, chi_square)
-    return Line(solution, scaled, chi_square, reference, pixel, residual, window)
-
-
-def standard_error(line: Line, gradient: Array) -> float:
-    """Propagate the fit's covariance along `gradient`, shape (5,)."""
-    return float(np.sqrt(max(gradient @ line.covariance @ gradient, 0.0)))
-
-
-def peak_wavelength(line: Line) -> tuple[float, float]:
-    """Wavelength of the energy-space maximum and its standard error [nm]."""
-    energy = line.energy
-    return HC / energy, standard_error(line, np.array([0.0, -HC / energy**2, 0.0, 0.0, 0.0]))
-
-
-def linewidth(line: Line, broadening: float) -> tuple[float, float]:
-    """FWHM in energy and its standard error [eV], instrument broadening removed in quadrature.
-
-    Args:
-        line: The fitted line.
-        broadening: FWHM of the instrument's point spread [nm].
-    """
-    instrument = broadening * line.energy**2 / HC
-    true = float(np.sqrt(max(line.width**2 - instrument**2, (0.1 * line.width) ** 2)))
-    return true, standard_error(line, np.array([0.0, 0.0, line.width / true, 0.0, 0.0]))
-
-
-def width_in_wavelength(line: Line, broadening: float) -> tuple[float, float]:
-    """FWHM on the wavelength axis and its standard error [nm], broadening removed.
-
-    The half-maximum points are those of the energy-space line, taken to wavelength.
-    """
-    true, _ = linewidth(line, broadening)
-
-    def span(energy: float, width: float, skew: float) -> float:
-        red, blue = 0.5 * width * (1.0 - skew), 0.5 * width * (1.0 + skew)
-        return HC / (energy - red) - HC / (energy + blue)
-
-    energy, skew = line.energy, float(line.parameters[3])
-    value = span(energy, true, skew)
-    step = 1e-6
-    gradient = np.array(
-        [
-            0.0,
-            (span(energy + step, true, skew) - value) / step,
-            (span(energy, true + step, skew) - value) / step * line.width / true,
-            (span(energy, true, skew + step) - value) / step,
-            0.0,
-        ]
-    )
-    return value, standard_error(line, gradient)
-
-
-def total_counts(line: Line) -> tuple[float, float]:
-    """Counts in the line over all pixels, and their standard error [counts].
-
-    The Jacobian makes the integral over wavelength exact in energy:
-    (1/Δλ) H λ_ref²/hc sqrt(2π) w/2.355.
-    """
-    factor = line.reference**2 / HC * np.sqrt(2.0 * np.pi) / _FWHM / line.pixel
-    height, width = float(line.parameters[0]), line.width
-    gradient = np.array([factor * width, 0.0, factor * height, 0.0, 0.0])
-    return factor * height * width, standard_error(line, gradient)
+    pixel = float((window.axis[-1] - window.axis[0]) / (len(window.axis) - 1))
+    scaled: Array = np.asarray(covariance * max(1.0, chi_square), dtype=np.float64)
+    return Line(solution, scaled, chi_square, window.reference, pixel, seen, residual, pixels)

@@ -32,7 +32,8 @@ _ORDER: tuple[VerdictKind, ...] = ("accept", "accept_wide", "repeat", "stop")
 
 def verdict(findings: list[Finding]) -> Verdict:
     """Combine findings: the strictest kind, all reasons; a failure only if nothing is stricter."""
-    kind = max((f.kind for f in findings), key=_ORDER.index, default="accept")
+    kinds: list[VerdictKind] = [f.kind for f in findings]
+    kind: VerdictKind = max(kinds, key=_ORDER.index) if kinds else "accept"
     failure = next((f.failure for f in findings if f.failure), "")
     if kind in ("repeat", "stop"):
         failure = ""
@@ -75,7 +76,7 @@ def instrument_findings(spectra: Mapping[str, Spectrum]) -> list[Finding]:
 
 
 def _noise(dark: Spectrum) -> float:
-    return max(float(np.std(np.diff(dark.values.astype(np.float64)))) / np.sqrt(2.0), 1e-3)
+    return max(float(np.std(np.diff(dark.values.astype(np.float64))) / np.sqrt(2.0)), 1e-3)
 
 
 def signal_findings(pl: Spectrum, dark: Spectrum, lowest: float) -> list[Finding]:

@@ -28,16 +28,10 @@ class ExposureTarget:
     rounds: int = 8
 
 
-def bright(exposure: Exposure, first: int = 0) -> float:
-    """Highest signal above the spectrum's own median [counts], after a 9-pixel mean.
-
-    Args:
-        exposure: The reading.
-        first: Pixels before this one are ignored (scattered excitation).
-    """
-    counts = exposure.counts[first:].astype(np.float64)
-    flat = np.convolve(counts, np.full(9, 1.0 / 9.0), mode="valid")
-    return float(flat.max() - np.median(counts))
+def bright(exposure: Exposure, floor: float) -> float:
+    """Highest signal above `floor` [counts], after a 9-pixel mean."""
+    flat = np.convolve(exposure.counts.astype(np.float64), np.full(9, 1.0 / 9.0), mode="valid")
+    return float(flat.max()) - floor
 
 
 def choose_exposure(
@@ -54,12 +48,13 @@ def choose_exposure(
     shortest, longest = spectrometer.integration_limits
     saturation = float(spectrometer.settings["saturation"])
     seconds = min(max(target.start, shortest), longest)
+    floor = float(np.median(spectrometer.expose(seconds, "dark").counts))
     tried: list[list[float]] = []
     for _ in range(target.rounds):
         exposure = spectrometer.expose(seconds, light, path)
         highest = float(exposure.counts.max())
         tried.append([seconds, highest])
-        following = _next(exposure, seconds, saturation, target)
+        following = _next(exposure, floor, saturation, target)
         following = min(max(following, shortest), longest)
         if following == seconds:
             break
@@ -67,14 +62,14 @@ def choose_exposure(
     return seconds, tried
 
 
-def _next(exposure: Exposure, seconds: float, saturation: float, target: ExposureTarget) -> float:
+def _next(exposure: Exposure, floor: float, saturation: float, target: ExposureTarget) -> float:
     highest = float(exposure.counts.max())
     if highest >= saturation:
-        return seconds / 8.0
+        return exposure.integration_time / 8.0
     if target.low * saturation <= highest <= target.high * saturation:
-        return seconds
-    signal = max(bright(exposure), 1.0)
-    return seconds * min(target.aim * saturation / signal, _GROWTH)
+        return exposure.integration_time
+    signal = max(bright(exposure, floor), 1.0)
+    return exposure.integration_time * min((target.aim * saturation - floor) / signal, _GROWTH)
 
 
 def spectrum(

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from instruments.capabilities import Carrier, Exposure, FlowRig
+from instruments.capabilities import Carrier, Exposure, FlowRig, LightPath
 from instruments.errors import InstrumentError, StationStoppedError, TrialFailedError
 from instruments.procedures.exposure import ExposureTarget, choose_exposure, spectrum
 from instruments.station import Spectrum
@@ -248,20 +247,14 @@ class FlowProcedure:
         self._say("measuring emission")
         device = self.rig.spectrometer
         found: list[Spectrum] = []
-        for name, dark_name, path in (
+        paths: tuple[tuple[str, str, LightPath], ...] = (
             ("pl", "dark", "line"),
             ("reference_dye", "reference_dark", "reference_dye"),
-        ):
-            seconds, tried = choose_exposure(
-                device,
-                "excitation",
-                "line" if path == "line" else "reference_dye",
-                self.settings.exposure,
-            )
+        )
+        for name, dark_name, path in paths:
+            seconds, tried = choose_exposure(device, "excitation", path, self.settings.exposure)
             dark = device.expose(seconds, "dark")
-            lit = device.expose(
-                seconds, "excitation", "line" if path == "line" else "reference_dye"
-            )
+            lit = device.expose(seconds, "excitation", path)
             found.append(spectrum(name, device, lit, {"exposures": tried}))
             found.append(spectrum(dark_name, device, dark))
         return tuple(found)
@@ -297,11 +290,6 @@ class FlowProcedure:
         others = {n: means.pop(n) for n in ("velocity", "temperature", "carrier_flow")}
         return means, {**others, "position": rig.probe.read_position()}
 
-    def settings_record(self) -> dict[str, Any]:
-        """The settings as JSON-able numbers."""
-        names = ("flush_volumes", "wait_volumes", "stationary", "settle", "lowest_flow")
-        return {name: getattr(self.settings, name) for name in names}
-
 
 def _relative_change(before: Exposure, after: Exposure) -> float:
     """Change between two spectra over their size, both smoothed to lift them from the noise."""
@@ -312,7 +300,7 @@ def _relative_change(before: Exposure, after: Exposure) -> float:
     noise = 5.0 * float(np.std(np.diff(before.counts))) / np.sqrt(2.0 * 31.0)
     if size <= noise:
         return 0.0
-    return max(float(np.abs(second - first).max()) - noise, 0.0) / size
+    return float(max(float(np.abs(second - first).max()) - noise, 0.0) / size)
 
 
 __all__ = [

@@ -38,7 +38,7 @@ DYE: dict[str, float] = {
     "dye_index": 1.346,
     "solvent_index": 1.497,
 }
-_DYE_ENERGY, _DYE_WIDTH = 2.72, 0.55  # eV: maximum near 455 nm, FWHM about 95 nm
+_DYE_ENERGY, _DYE_WIDTH = 2.72, 0.50  # eV: maximum near 455 nm, FWHM about 85 nm
 _HC = 1239.841984
 
 
