@@ -69,7 +69,9 @@ def linewidth(
     occupation = 1.0 / np.expm1(c["phonon_energy"] / (BOLTZMANN * kelvin))
     reference = 1.0 / np.expm1(c["phonon_energy"] / (BOLTZMANN * ROOM))
     phonon = (c["linewidth"] - c["linewidth_static"]) * occupation / reference
-    width = (c["linewidth_static"] + phonon) * (1.0 + (c["linewidth_size"] / np.asarray(edge)) ** 2)
+    width = (c["linewidth_static"] + phonon) * (
+        1.0 + (c["linewidth_size"] / np.asarray(edge)) ** 2
+    )
     x = np.asarray(chloride, float) + np.asarray(iodide, float)
     return np.asarray(np.hypot(width, c["alloy_linewidth"] * 2.0 * np.sqrt(x * (1.0 - x) + 0.0)))
 
@@ -92,7 +94,9 @@ def absorption_coefficient(energy: ArrayLike, exciton: ArrayLike, c: Mapping[str
     """
     e, x = np.broadcast_arrays(np.asarray(energy, float), np.asarray(exciton, float))
     matched = np.maximum(_HIGH, x + 0.35)
-    below = _edge_shape(np.minimum(e, matched), x, matched, c) / _edge_shape(matched, x, matched, c)
+    below = _edge_shape(np.minimum(e, matched), x, matched, c) / _edge_shape(
+        matched, x, matched, c
+    )
     return np.asarray(plateau_absorption(np.maximum(e, matched), c) * below)
 
 
@@ -126,9 +130,7 @@ def emission_shape(
     """
     centre = ensemble.energy(c)
     weight = absorbed_share(ensemble, excitation, c) * ensemble.quantum_yield
-    width = linewidth(
-        ensemble.edge, ensemble.chloride, ensemble.iodide, ensemble.temperature, c
-    )
+    width = linewidth(ensemble.edge, ensemble.chloride, ensemble.iodide, ensemble.temperature, c)
     sigma = width / _FWHM
     reduced = (energy[:, None] - centre[None, :]) / sigma[None, :]
     return np.asarray(np.exp(-0.5 * reduced**2) @ (weight / (sigma * np.sqrt(2.0 * np.pi))))

@@ -1,0 +1,1 @@
+"""Plants: twins with state that simulated instruments act on and read from."""

@@ -1,0 +1,328 @@
+"""A flow line with state: pumps, carrier, heater and optics act on it; time moves by `advance`.
+
+Flows in [µL/s], positions in [mm], temperatures in [degC]. What the probe sees is what was fed
+one probe volume earlier, washed out through dead volume and dispersion, so that a measurement
+taken too early sees a mixture with what was in the line before. The plant is deterministic: a
+hidden laboratory's batches, biases, drift and fouling are constants drawn once from its seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from surrogate_sim import hydrodynamics, optics
+from surrogate_sim.flow import Composition, Conditions, Product, mix, product
+from surrogate_sim.materials import HC
+from surrogate_sim.parameters import FlowParameters
+from surrogate_sim.plants._transport import Segment, StreamHistory
+
+Carrier = hydrodynamics.Carrier
+Stage = Literal["synthesis", "exchange"]
+Array = NDArray[np.float64]
+KELVIN = 273.15
+_ENERGY = np.linspace(1.2, 3.6, 601)
+_FOULING = {"none": "", "gas": "fouling_gas", "fluorinated_oil": "fouling_oil"}
+_STATE = {"clock": 0.0, "film": 0.0, "drawn": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Geometry: bore, length, junction and optical path [mm], volumes [µL]."""
+
+    bore: float
+    length: float
+    junction: float
+    dead_volume: float
+    cell_volume: float
+    optical_path: float
+
+    @property
+    def area(self) -> float:
+        """Cross-section [mm2]."""
+        return math.pi / 4.0 * self.bore**2
+
+
+class FlowPlant:
+    """One reactor line.
+
+    Args:
+        line: Geometry.
+        inlets: Nominal contents of each inlet's stock.
+        stages: Whether an inlet enters the synthesis feed or joins at the exchange junction.
+        parameters: Constants of the laboratory; with a seed, its hidden effects are on.
+        state: What `state()` of an earlier plant gave; the line then holds pure solvent.
+
+    Raises:
+        ValueError: inlets and stages that do not match, or a state that is not one.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        inlets: Mapping[str, Composition],
+        stages: Mapping[str, Stage],
+        parameters: FlowParameters,
+        state: Mapping[str, Any] | None = None,
+    ) -> None:
+        if set(inlets) != set(stages):
+            raise ValueError(
+                f"every inlet needs a stage, but got inlets {sorted(inlets)} and stages "
+                f"{sorted(stages)}; name the same"
+            )
+        self._line, self._stages, self._p = line, dict(stages), parameters
+        self._inlets = {name: self._batch(name, c) for name, c in inlets.items()}
+        self._clock, self._film, self._drawn = self._restored(state)
+        self._setpoints = dict.fromkeys(inlets, 0.0)
+        self._flows = dict.fromkeys(inlets, 0.0)
+        self._carrier: Carrier = "none"
+        self._carrier_flow = 0.0
+        self._heater = self._setpoint = parameters.flow["ambient"]
+        self._position = 0.5 * line.length
+        self._history = StreamHistory(Segment(0.0, {}, "none"))
+        self._cached: Product | None = None
+
+    def _restored(self, state: Mapping[str, Any] | None) -> tuple[float, float, dict[str, float]]:
+        known = {**_STATE, **(state or {})}
+        try:
+            drawn = {str(k): float(v) for k, v in known["drawn"].items()}
+            numbers = float(known["clock"]), float(known["film"])
+        except (TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"a plant's state holds clock, film and drawn, but got {state!r}"
+            ) from error
+        if set(known) != set(_STATE) or not all(map(math.isfinite, numbers)):
+            raise ValueError(f"a plant's state holds clock, film and drawn, but got {state!r}")
+        return *numbers, drawn
+
+    def _batch(self, name: str, nominal: Composition) -> Composition:
+        """Contents of this laboratory's batch: concentrations off by about 2 %."""
+        factor = 1.0 + self._p.flow["batch_spread"] * self._p.keyed_normal("batch", name)
+        species = ("lead", "caesium", "bromide", "chloride", "iodide", "zinc")
+        return replace(nominal, **{s: getattr(nominal, s) * factor for s in species})
+
+    # --- acting -------------------------------------------------------------------------------
+
+    def set_flow(self, inlet: str, flow: float) -> None:
+        """Set an inlet's flow [µL/s]; the real one follows with the syringe's compliance.
+
+        Raises:
+            ValueError: unknown inlet, or a flow that is negative or not finite.
+        """
+        if inlet not in self._setpoints:
+            raise ValueError(
+                f"an inlet must be one of {', '.join(self._setpoints)}, but got {inlet!r}"
+            )
+        if not (math.isfinite(flow) and flow >= 0.0):
+            raise ValueError(f"a flow must be at least 0 µL/s, but got {flow} for {inlet!r}")
+        self._setpoints[inlet] = flow
+
+    def set_carrier(self, carrier: Carrier, flow: float) -> None:
+        """Set the segmenting phase and its flow [µL/s].
+
+        Raises:
+            ValueError: unknown carrier, or a flow that does not fit it.
+        """
+        if carrier not in hydrodynamics.FLUID_PAIRS:
+            known = ", ".join(hydrodynamics.FLUID_PAIRS)
+            raise ValueError(f"a carrier must be one of {known}, but got {carrier!r}")
+        if not (math.isfinite(flow) and flow >= 0.0) or (carrier == "none" and flow > 0.0):
+            raise ValueError(f"{carrier!r} cannot flow at {flow} µL/s; give 0 without carrier")
+        self._carrier, self._carrier_flow = carrier, flow
+        self._cached = None
+
+    def set_temperature(self, setpoint: float) -> None:
+        """Set the heater [degC]; the tube follows with a first-order lag.
+
+        Raises:
+            ValueError: not a temperature.
+        """
+        if not (math.isfinite(setpoint) and setpoint > -KELVIN):
+            raise ValueError(f"a setpoint must be a temperature in degC, but got {setpoint}")
+        self._setpoint = setpoint
+
+    def set_probe(self, position: float) -> None:
+        """Move the optical cell to `position` [mm].
+
+        Raises:
+            ValueError: off the tube.
+        """
+        if not 0.0 < position <= self._line.length:
+            raise ValueError(
+                f"the probe must be within 0 to {self._line.length} mm, but got {position} mm"
+            )
+        self._position = position
+        self._cached = None
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass [s]: pumps settle, stock is drawn, the heater and the film move.
+
+        Raises:
+            ValueError: time does not run backwards.
+        """
+        if not (math.isfinite(seconds) and seconds >= 0.0):
+            raise ValueError(f"time must pass by at least 0 s, but got {seconds}")
+        self._cached = None
+        left = seconds
+        while left > 0.0:
+            step = min(left, 0.4 * self._p.flow["pump_time"]) if self._settling() else left
+            self._step(step)
+            left -= step
+        self._history.forget(20.0 * (self._line.dead_volume + self._line.area * self._line.length))
+
+    def _settling(self) -> bool:
+        return any(abs(self._flows[n] - self._target(n)) > 1e-9 for n in self._flows)
+
+    def _target(self, inlet: str) -> float:
+        bias = self._p.flow["pump_bias"] * self._p.keyed_normal("pump", inlet)
+        return self._setpoints[inlet] * (1.0 + bias)
+
+    def _step(self, seconds: float) -> None:
+        f = self._p.flow
+        follow = 1.0 - math.exp(-seconds / f["pump_time"])
+        for name, flow in self._flows.items():
+            target = self._target(name)
+            moved = flow + (target - flow) * follow
+            self._flows[name] = target if abs(target - moved) < 1e-4 * (target + 1e-3) else moved
+            self._drawn[name] = self._drawn.get(name, 0.0) + self._flows[name] * seconds
+        used = {n: q for n, q in self._flows.items() if q > 0.0}
+        self._history.feed(self._total() * seconds, used, self._carrier)
+        self._heater += (self._setpoint - self._heater) * -math.expm1(-seconds / f["heater_time"])
+        self._clock += seconds
+        if self._p.seed is not None:
+            name = _FOULING[self._carrier]
+            solids = self._formula_concentration(used)
+            self._film += f["fouling_rate"] * (f[name] if name else 1.0) * solids * seconds
+
+    def _formula_concentration(self, flows: Mapping[str, float]) -> float:
+        feed = mix([(q, self._inlets[n]) for n, q in flows.items()])
+        return min(feed.lead, feed.caesium)
+
+    def _total(self) -> float:
+        return sum(self._flows.values()) + self._carrier_flow
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def flow(self, inlet: str) -> float:
+        """True present flow [µL/s]."""
+        return self._flows[inlet]
+
+    def temperature(self) -> float:
+        """True temperature of the tube [degC]."""
+        return self._heater
+
+    def velocity(self) -> float:
+        """True velocity of the whole stream [mm/s], through what the film leaves open."""
+        open_bore = self._line.bore - 2e-6 * self._film
+        return self._total() / (math.pi / 4.0 * open_bore**2)
+
+    def emission(self, wavelengths: Array, excitation: float = 365.0) -> Array:
+        """Photons per second and nm that reach the detector, shape of `wavelengths` [nm].
+
+        Front-face geometry; the inner filter and reabsorption of the cell are included.
+        """
+        made = self._at_probe()
+        if made is None or made.units <= 0.0:
+            return np.zeros_like(wavelengths)
+        c, path = self._p.materials, self._line.optical_path
+        light = HC / excitation
+        shape = optics.emission_shape(made.ensemble, _ENERGY, light, c)
+        grid = np.append(_ENERGY, light)
+        dark = optics.absorbance(made.ensemble, grid, path, c)
+        leaving = shape * optics.escape(float(dark[-1]), dark[:-1])
+        energy = HC / wavelengths
+        per_energy = np.interp(energy, _ENERGY, leaving, left=0.0, right=0.0)
+        rate = self._p.flow["photon_rate"] * self._lamp()
+        return np.asarray(rate * per_energy * energy / wavelengths)
+
+    def _lamp(self) -> float:
+        """Excitation left after drift, over that of a new lamp."""
+        if self._p.seed is None:
+            return 1.0
+        return math.exp(-self._p.flow["lamp_drift"] * self._clock / 86400.0)
+
+    def absorbance(self, wavelengths: Array) -> Array:
+        """Decadic absorbance over the optical path, the film's baseline included."""
+        baseline = self._p.flow["fouling_absorbance"] * self._film
+        made = self._at_probe()
+        if made is None or made.units <= 0.0:
+            return np.full_like(wavelengths, baseline)
+        grid = np.linspace(HC / float(np.max(wavelengths)), HC / float(np.min(wavelengths)), 500)
+        c = self._p.materials
+        found = optics.absorbance(made.ensemble, grid, self._line.optical_path, c)
+        return np.asarray(np.interp(HC / wavelengths, grid, found) + baseline)
+
+    def truth(self) -> dict[str, Any]:
+        """Hidden true state: mean edge [nm], fractions, quantum yield, film [nm]."""
+        made = self._at_probe()
+        found: dict[str, Any] = {"clock": self._clock, "film": self._film}
+        if made is None or made.units <= 0.0:
+            return {**found, "units": 0.0}
+        e, c = made.ensemble, self._p.materials
+        weight = optics.absorbed_share(e, HC / 365.0, c)
+        return {
+            **found,
+            "units": made.units,
+            "edge": made.mean_edge,
+            "dispersion": made.dispersion,
+            "coverage": made.coverage,
+            "chloride": float(np.mean(e.chloride)),
+            "iodide": float(np.mean(e.iodide)),
+            "plqy": float(weight @ e.quantum_yield),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """What carries to the next trial: clock [s], film [nm], volume drawn per inlet [µL]."""
+        drawn = {name: volume for name, volume in sorted(self._drawn.items()) if volume > 0.0}
+        return {"clock": self._clock, "film": self._film, "drawn": drawn}
+
+    def _at_probe(self) -> Product | None:
+        """Dots in the cell now; None where the cell holds no reagents."""
+        if self._cached is None:
+            self._cached = self._compute()
+        return self._cached
+
+    def _compute(self) -> Product | None:
+        line, f = self._line, self._p.flow
+        name = "washout_single" if self._carrier == "none" else "washout_segmented"
+        volume = line.dead_volume + line.area * self._position + line.cell_volume
+        shares = self._history.at(volume, f[name])
+        feed_parts = [(v, self._inlets[n]) for n, v in shares.items() if self._is_feed(n)]
+        salt_parts = [(v, self._inlets[n]) for n, v in shares.items() if not self._is_feed(n)]
+        feed = mix(feed_parts)
+        if feed.lead <= 0.0 or feed.caesium <= 0.0 or self._total() <= 0.0:
+            return None
+        fed, salted = sum(v for v, _ in feed_parts), sum(v for v, _ in salt_parts)
+        share = fed / (fed + salted)
+        return product(feed, mix(feed_parts + salt_parts), share, self._conditions(share), self._p)
+
+    def _is_feed(self, inlet: str) -> bool:
+        return self._stages[inlet] == "synthesis"
+
+    def _conditions(self, share: float) -> Conditions:
+        pair = hydrodynamics.FLUID_PAIRS[self._carrier]
+        velocity = max(self.velocity(), 1e-3)
+        liquid = sum(self._flows.values())
+        before = velocity * (self._carrier_flow + share * liquid) / self._total()
+        salted = share < 1.0 - 1e-9
+        first = min(self._line.junction, self._position) if salted else self._position
+        behind = max(self._position - self._line.junction, 0.0) if salted else 0.0
+        return Conditions(
+            mixing_time=hydrodynamics.mixing_time(
+                pair, before, self._line.bore, kappa=self._p.flow["song_kappa"]
+            ),
+            growth_time=first / before,
+            exchange_time=behind / velocity,
+            spread=hydrodynamics.residence_quantiles(
+                pair, velocity, self._line.bore, self._position
+            ),
+            temperature=self._heater + KELVIN,
+        )
+
+
+__all__ = ["Composition", "FlowPlant", "Line"]
