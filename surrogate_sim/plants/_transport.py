@@ -1,4 +1,4 @@
-"""What a point of the line holds: the history of what was fed, in cumulative-volume coordinates."""
+"""What a point of the line holds: the history of feeding, in cumulative-volume coordinates."""
 
 from __future__ import annotations
 
