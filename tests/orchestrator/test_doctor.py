@@ -31,7 +31,7 @@ def _database(path: Path, revision: str | None) -> Check:
 
 
 def _look(path: Path) -> Check:
-    return next(c for c in diagnose(f"sqlite:///{path}") if c.name == "database")
+    return doctor.database(doctor.parse_url(f"sqlite:///{path}"))
 
 
 def _state(folder: Path) -> dict[str, bytes]:
