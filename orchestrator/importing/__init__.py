@@ -35,7 +35,7 @@ def import_file(
     found = read_rows(path, mapping)
     if found.bad and not skip_bad:
         raise InputRefusedError(
-            [f"{path} row {b['row']} (line {b['line']}): {b['reason']}" for b in found.bad]
+            [*_by_reason(path, found.bad)]
             + ["nothing was imported; mend the rows, or leave them out with --skip-bad"]
         )
     if not found.rows:
@@ -47,6 +47,17 @@ def import_file(
     campaign = ledger.create_with(events, actor="import")
     skipped = [{"row": b["row"], "reason": b["reason"]} for b in found.bad]
     return campaign, len(trials), skipped
+
+
+def _by_reason(path: Path, bad: Sequence[dict[str, Any]]) -> list[str]:
+    """Return one line a reason, naming every row that has it."""
+    rows: dict[str, list[int]] = {}
+    for entry in bad:
+        rows.setdefault(entry["reason"], []).append(entry["row"])
+    return [
+        f"{path} row{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}: {reason}"
+        for reason, numbers in rows.items()
+    ]
 
 
 def _created(
