@@ -218,7 +218,7 @@ def _line(
     freedom = max(len(residual) - len(solution), 1)
     chi_square = float(residual @ residual) / freedom
     try:
-        covariance: Array = np.linalg.inv(weighted.T @ weighted)
+        covariance = np.linalg.inv(weighted.T @ weighted)
     except np.linalg.LinAlgError as error:
         raise FitError(
             f"a line's parameters must be determined by its spectrum, but the fit says {error}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 HC = 1239.841984
-LINE_VOLUME = 60.0  # µL
+LINE_VOLUME = 150.0  # µL
 
 
 class PlantDouble:
