@@ -7,6 +7,7 @@ import sys
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from orchestrator.cli import _admin, _data, _replay, _run, _show
 from orchestrator.cli._context import DEFAULT_DB, configure
@@ -94,10 +95,8 @@ def _refuse(message: str, code: int) -> None:
 
 
 def _refuse_other(error: Exception) -> None:
-    import click
-
-    if isinstance(error, click.ClickException):
-        error.show(sys.stderr)
+    if isinstance(error, TyperException):
+        error.show(file=sys.stderr)
         sys.exit(error.exit_code)
     if "-v" in sys.argv or "-vv" in sys.argv:
         raise error
