@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from agents.space import Categorical, Continuous, Fixed, Recipe, Space, Value
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
 
 
 class Encoding:
@@ -35,6 +36,7 @@ class Encoding:
         dimension: d, the number of free parameters.
         width: D, the number of model columns.
         groups: (D,) the index in `free` that each column belongs to.
+        numeric_columns: (D,) whether a column is a number (else an indicator).
     """
 
     def __init__(self, space: Space) -> None:
@@ -42,8 +44,10 @@ class Encoding:
         self.free = tuple(p for p in space.parameters if not isinstance(p, Fixed))
         self.dimension = len(self.free)
         counts = [len(p.choices) if isinstance(p, Categorical) else 1 for p in self.free]
-        self.groups = np.repeat(np.arange(self.dimension), counts)
+        self.groups = np.repeat(np.arange(self.dimension), counts).astype(np.int64)
         self.width = int(sum(counts))
+        kinds = [isinstance(p, Continuous) for p in self.free]
+        self.numeric_columns = np.repeat(np.asarray(kinds, dtype=bool), counts)
         self._place = {p.name: j for j, p in enumerate(self.free)}
         self._fixed = {p.name: p.value for p in space.parameters if isinstance(p, Fixed)}
 
@@ -154,6 +158,13 @@ class Encoding:
                     total += weight * float(self._fixed.get(name, np.nan))
             excess[:, k] = np.where(np.isnan(total), -np.inf, total - constraint.bound)
         return excess
+
+    def linear_columns(self) -> list[tuple[Array, float]]:
+        """Return `linear_rows` over model columns: (coefficients (D,), bound)."""
+        return [
+            (np.where(self.numeric_columns, weights[self.groups], 0.0), bound)
+            for weights, bound in self.linear_rows()
+        ]
 
     def linear_rows(self) -> list[tuple[Array, float]]:
         """Return the linear constraints as (coefficients (d,), bound) over rows: a.x <= b.

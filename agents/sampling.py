@@ -59,6 +59,8 @@ def sample_space(
         ProposalError: too few are found within a bounded number of draws; the message says
             which constraint refused how many.
     """
+    if n <= 0:
+        return []
     if space.candidates is not None:
         return _from_candidates(space, n, seed, exclude)
     found: list[dict[str, Value]] = []

@@ -1,0 +1,99 @@
+"""The processes of all observables as one BoTorch model, and what the record teaches them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from botorch.models.model import Model
+from botorch.posteriors.gpytorch import GPyTorchPosterior
+from gpytorch.distributions import MultitaskMultivariateNormal
+from linear_operator.operators import DiagLinearOperator
+from torch import Tensor
+
+from agents.bayes._process import Process, fit_process
+from agents.encoding import Array, Encoding
+from agents.history import PastTrial
+
+FEASIBILITY = "(feasible)"
+
+
+class Processes(Model):
+    """Independent processes, one output each, for single points (q = 1).
+
+    Points of a batch are never asked for jointly: batches are built one by one, each point
+    believing the ones before it.
+    """
+
+    def __init__(self, processes: Mapping[str, Process]) -> None:
+        super().__init__()
+        self.processes = dict(processes)
+        self.names = tuple(processes)
+
+    @property
+    def num_outputs(self) -> int:
+        """Number of observables."""
+        return len(self.names)
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """Empty: one model, not a batch of them."""
+        return torch.Size()
+
+    def marginals(self, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Return means and variances (..., m) at columns (..., D)."""
+        pairs = [p.predict(columns) for p in self.processes.values()]
+        return torch.stack([m for m, _ in pairs], -1), torch.stack([v for _, v in pairs], -1)
+
+    def posterior(
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: Any = None,
+    ) -> Any:
+        """Return the posterior at X (b, 1, D), noise-free, of the outputs asked for."""
+        mean, variance = self.marginals(X)
+        if output_indices is not None:
+            mean, variance = mean[..., output_indices], variance[..., output_indices]
+        distribution = MultitaskMultivariateNormal(mean, DiagLinearOperator(variance[..., 0, :]))
+        posterior = GPyTorchPosterior(distribution)
+        return posterior if posterior_transform is None else posterior_transform(posterior)
+
+    def believing(self, columns: Tensor) -> Processes:
+        """Return the model as if columns (k, D) had been seen to give what it predicts."""
+        if len(columns) == 0:
+            return self
+        return Processes({n: p.believing(columns) for n, p in self.processes.items()})
+
+
+def learn(
+    encoding: Encoding, history: Sequence[PastTrial], observables: Sequence[str]
+) -> Processes:
+    """Fit every observable that has two values or more, and feasibility once a trial failed.
+
+    Feasibility is a process through +1 (a value came) and -1 (failed or rejected); its output
+    above zero counts as feasible.
+    """
+    found: dict[str, Process] = {}
+    for name in observables:
+        seen = [t for t in history if t.state == "completed" and name in t.observables]
+        values = np.array([t.observables[name].value for t in seen])
+        if len(seen) < 2:
+            continue
+        errors = np.array([t.observables[name].se for t in seen])
+        found[name] = fit_process(columns(encoding, seen), values, errors, encoding.groups)
+    tried = [t for t in history if t.state in ("completed", "failed", "rejected")]
+    labels = np.array([1.0 if t.state == "completed" else -1.0 for t in tried])
+    if (labels < 0).any() and (labels > 0).any():
+        found[FEASIBILITY] = fit_process(
+            columns(encoding, tried), labels, np.zeros(len(tried)), encoding.groups
+        )
+    return Processes(found)
+
+
+def columns(encoding: Encoding, trials: Sequence[PastTrial]) -> Array:
+    """Return the model columns (n, D) of what was made in `trials`."""
+    return encoding.columns(encoding.rows([t.made for t in trials]))

@@ -1,0 +1,180 @@
+"""Maximise an acquisition function over the feasible recipes of a space.
+
+A pool of quasi-random points and of variations of good trials is scored at once; the best
+feasible few are refined by gradient with their categories held; what comes back is snapped to
+the space and checked again, and counts only where it beats the pool. Feasibility is asked for
+down the ranking alone, so a slow check is called for tens of points, not for thousands.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from botorch.acquisition.acquisition import AcquisitionFunction
+from botorch.generation.gen import gen_candidates_scipy
+
+from agents.encoding import Array, Encoding
+from agents.errors import ProposalError
+from agents.sampling import Key, feasible_sequence, recipe_key, unit_blocks
+from agents.space import Categorical, Value
+
+QUASI_RANDOM = 1024
+VARIATIONS = 512
+STARTS = 3
+CHECKS = 512
+SCALES = (0.02, 0.05, 0.1, 0.2)
+CHUNK = 1024
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A feasible recipe, its model columns (D,) and its acquisition value."""
+
+    recipe: dict[str, Value]
+    columns: Array
+    value: float
+
+
+def maximise(
+    encoding: Encoding,
+    function: AcquisitionFunction,
+    near: Array,
+    exclude: Collection[Key],
+    seed: int,
+    iterations: int,
+) -> Choice:
+    """Return the best feasible recipe found.
+
+    Args:
+        encoding: Of the space.
+        function: What to maximise, over model columns (b, 1, D).
+        near: (k, d) rows of good trials to vary.
+        exclude: Recipes that must not come again.
+        seed: Of the pool.
+        iterations: Limit of the gradient search; 0 leaves it out.
+
+    Raises:
+        ProposalError: no feasible recipe is found within a bounded number of draws.
+    """
+    rows = _pool(encoding, near, seed)
+    values = score(function, encoding.columns(rows))
+    starts = _feasible_best(encoding, rows, values, exclude)
+    if not starts:
+        starts = _rejection(encoding, function, exclude, seed)
+    best = max((c for _, c in starts), key=lambda c: c.value)
+    if iterations == 0:
+        return best
+    refined = _refine(encoding, function, np.stack([r for r, _ in starts]), iterations)
+    values = score(function, encoding.columns(refined))
+    for _, choice in _feasible_best(encoding, refined, values, exclude):
+        best = max(best, choice, key=lambda c: c.value)
+    return best
+
+
+def score(function: AcquisitionFunction, columns: Array) -> Array:
+    """Return the values (n,) of a function at model columns (n, D)."""
+    points = torch.as_tensor(columns, dtype=torch.float64).unsqueeze(-2)
+    with torch.no_grad():
+        return torch.cat([function(part) for part in torch.split(points, CHUNK)]).numpy()
+
+
+def _pool(encoding: Encoding, near: Array, seed: int) -> Array:
+    """Return snapped rows that satisfy the linear constraints."""
+    blocks = unit_blocks(encoding.dimension, seed, "sobol")
+    unit = np.concatenate(list(islice(blocks, QUASI_RANDOM.bit_length() - 6)))
+    rows = encoding.rows_from_unit(unit)
+    if len(near):
+        rows = np.concatenate([rows, _variations(encoding, near, seed)])
+    return rows[(encoding.constraint_excess(rows) <= 0.0).all(axis=1)]
+
+
+def _variations(encoding: Encoding, near: Array, seed: int) -> Array:
+    """Return variations of the rows `near`: some parameters moved a little, at several scales."""
+    generator = np.random.default_rng(seed)
+    rows = near[np.arange(VARIATIONS) % len(near)].copy()
+    scale = np.asarray(SCALES)[(np.arange(VARIATIONS) // len(near)) % len(SCALES)]
+    moved = generator.random(rows.shape) < generator.uniform(0.2, 1.0, (VARIATIONS, 1))
+    steps = generator.standard_normal(rows.shape) * scale[:, None]
+    anew = generator.random(rows.shape)
+    for j, parameter in enumerate(encoding.free):
+        lost = np.isnan(rows[:, j])
+        if isinstance(parameter, Categorical):
+            count = len(parameter.choices)
+            change = lost | (anew[:, j] < 0.1)
+            drawn = np.floor(generator.random(VARIATIONS) * count)
+            rows[:, j] = np.where(change, drawn, rows[:, j])
+        else:
+            stepped = rows[:, j] + np.where(moved[:, j], steps[:, j], 0.0)
+            rows[:, j] = np.where(lost, anew[:, j], stepped)
+    return encoding.snapped(rows)
+
+
+def _feasible_best(
+    encoding: Encoding, rows: Array, values: Array, exclude: Collection[Key]
+) -> list[tuple[Array, Choice]]:
+    """Return up to STARTS feasible rows of distinct recipes, best first."""
+    found: list[tuple[Array, Choice]] = []
+    seen = set(exclude)
+    for i in np.argsort(-values, kind="stable")[:CHECKS]:
+        recipe = encoding.recipe(rows[i])
+        key = recipe_key(recipe)
+        if key in seen or encoding.space.violations(recipe):
+            continue
+        seen.add(key)
+        found.append(
+            (rows[i], Choice(recipe, encoding.columns(rows[i : i + 1])[0], float(values[i])))
+        )
+        if len(found) == STARTS:
+            break
+    return found
+
+
+def _rejection(
+    encoding: Encoding, function: AcquisitionFunction, exclude: Collection[Key], seed: int
+) -> list[tuple[Array, Choice]]:
+    """Return feasible starts where the pool holds none: draw until some are met."""
+    refusals: Counter[str] = Counter()
+    sequence = feasible_sequence(encoding.space, seed, "sobol", refusals)
+    recipes = [r for r in islice(sequence, 64) if recipe_key(r) not in exclude]
+    if not recipes:
+        worst = "; ".join(f"{n}: {c}" for n, c in refusals.most_common(5) if n != "(drawn)")
+        raise ProposalError(
+            f"no feasible recipe was found among {refusals['(drawn)']} points drawn (refused by "
+            f"{worst or 'nothing: all are pending'}); widen the bounds or choices, relax a "
+            "constraint, or resolve pending trials"
+        )
+    rows = encoding.rows(recipes)
+    return _feasible_best(encoding, rows, score(function, encoding.columns(rows)), exclude)
+
+
+def _refine(
+    encoding: Encoding, function: AcquisitionFunction, rows: Array, iterations: int
+) -> Array:
+    """Return rows moved uphill in their active numbers, snapped; categories are held."""
+    columns = encoding.columns(rows)
+    numeric = encoding.numeric_columns
+    lower, upper = columns.copy(), columns.copy()
+    active = ~np.isnan(rows[:, encoding.groups]) & numeric
+    lower[active], upper[active] = 0.0, 1.0
+    limits = [
+        (torch.as_tensor(np.flatnonzero(a)), torch.as_tensor(-a[np.flatnonzero(a)]), -bound)
+        for a, bound in encoding.linear_columns()
+    ]
+    found, _ = gen_candidates_scipy(
+        torch.as_tensor(columns, dtype=torch.float64).unsqueeze(-2),
+        function,
+        lower_bounds=torch.as_tensor(lower).unsqueeze(-2),
+        upper_bounds=torch.as_tensor(upper).unsqueeze(-2),
+        inequality_constraints=limits or None,
+        options={"maxiter": iterations},
+    )
+    moved = rows.copy()
+    where = encoding.groups[numeric]
+    result = found.squeeze(-2).numpy()[:, numeric]
+    moved[:, where] = np.where(np.isnan(rows[:, where]), np.nan, result)
+    return encoding.snapped(moved)
