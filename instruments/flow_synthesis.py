@@ -7,6 +7,7 @@ and metrology serve a real line, for which only the rig differs.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -176,8 +177,14 @@ class FlowSynthesisStation:
             self._lab_seed,
             key,
             start=self.lab_time,
-            photon_rate=self._parameters.flow["photon_rate"],
+            photon_rate=self._parameters.flow["photon_rate"] * self._lamp(),
         )
+
+    def _lamp(self) -> float:
+        """Excitation left after a hidden lab's drift: line and reference dye share the source."""
+        if self._parameters.seed is None:
+            return 1.0
+        return math.exp(-self._parameters.flow["lamp_drift"] * self.lab_time / 86400.0)
 
 
 def _hidden_seed(lab: Mapping[str, Any] | None) -> int | None:

@@ -80,6 +80,8 @@ def binned(axis: Array, values: Array, pixels: int) -> tuple[Array, Array]:
 def edge_model(energy: Array, parameters: Array) -> Array:
     """Absorbance near the edge: baseline, Gaussian exciton, broadened step rising as a root.
 
+    The form of the physics specification, section 2.3, with free strengths and width.
+
     Args:
         energy: Shape (n,) [eV].
         parameters: Baseline [AU], exciton energy [eV], its standard deviation [eV], exciton
@@ -88,7 +90,7 @@ def edge_model(energy: Array, parameters: Array) -> Array:
     base, centre, sigma, exciton, step, growth = parameters
     offset = energy - centre
     bell = exciton * np.exp(-0.5 * (offset / sigma) ** 2)
-    rise = 0.5 * (1.0 + erf((offset - sigma) / (np.sqrt(2.0) * sigma)))
+    rise = 0.5 * (1.0 + erf(offset / (np.sqrt(2.0) * sigma)))
     root = np.sqrt(np.clip(offset, 0.0, None))
     model: Array = base + bell + rise * (step + growth * root)
     return model

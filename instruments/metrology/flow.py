@@ -27,7 +27,10 @@ WAVELENGTH_FLOOR = 0.10  # nm
 WIDTH_FLOOR = 0.15  # nm
 YIELD_FLOOR = 0.03  # relative
 INTENSITY_FLOOR = 0.01  # relative
-EXCITON_FLOOR = 0.5  # nm
+EXCITON_FLOOR = 1.0  # nm; an ensemble's edge differs from one dot's by about as much
+# Errors of peak and width per share of the light that the line model leaves unexplained, in
+# widths (assumed, from mixtures of lines of different composition).
+PEAK_MISFIT, WIDTH_MISFIT = 3.0, 4.0
 LINE_GAP = 20.0  # nm above the excitation from which a line is looked for
 DYE_GAP = 10.0  # nm above the excitation from which the dye's band is summed
 WIDE = 2.0  # factor on standard errors of a measurement accepted with a larger error
@@ -53,6 +56,7 @@ def analyse(measurement: Measurement) -> Analysis:
         return Analysis({}, quality.verdict(findings))
     model = lineshape.shape(pl.axis, line.parameters, line.reference, line.transmission)[0]
     findings += quality.second_peak_findings(pl, counts, model, line, _dark_noise(dark))
+    findings += quality.misfit_findings(line)
     observables = {**_line_observables(line, pl), **_intensity(line, pl)}
     try:
         observables |= _plqy(spectra, line, findings)
@@ -138,11 +142,13 @@ def _line_observables(line: Line, pl: Spectrum) -> dict[str, ObservableValue]:
     width, width_se = line_values.width_in_wavelength(line, broadening)
     energy, energy_se = line_values.linewidth(line, broadening)
     per_nm = 1000.0 * HC / peak**2
+    peak_floor = float(np.hypot(WAVELENGTH_FLOOR, PEAK_MISFIT * line.misfit * width))
+    width_floor = float(np.hypot(WIDTH_FLOOR, WIDTH_MISFIT * line.misfit * width))
     return {
-        "peak_emission": _value(peak, peak_se, WAVELENGTH_FLOOR, "nm", LINE_METHOD),
-        "emission_fwhm": _value(width, width_se, WIDTH_FLOOR, "nm", LINE_METHOD),
+        "peak_emission": _value(peak, peak_se, peak_floor, "nm", LINE_METHOD),
+        "emission_fwhm": _value(width, width_se, width_floor, "nm", LINE_METHOD),
         "emission_linewidth": _value(
-            1000.0 * energy, 1000.0 * energy_se, WIDTH_FLOOR * per_nm, "meV", LINE_METHOD
+            1000.0 * energy, 1000.0 * energy_se, width_floor * per_nm, "meV", LINE_METHOD
         ),
     }
 

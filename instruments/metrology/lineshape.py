@@ -21,6 +21,7 @@ HC = 1239.841984  # eV nm, from the exact SI values of h, c and e
 FWHM_PER_SIGMA = float(
     2.0 * np.sqrt(2.0 * np.log(2.0))
 )  # FWHM over standard deviation of a Gaussian
+LINE_PIXELS = 61  # about 11 nm: a boxcar narrower than any line, wide enough to lift weak ones
 Array = NDArray[np.float64]
 
 
@@ -35,6 +36,7 @@ class Line:
         covariance: Shape (5, 5), of `parameters`, scaled by the reduced chi-square when that
             exceeds one.
         reduced_chi_square: Of the fit window.
+        noise: Root mean square of the pixels' standard deviation in the window [counts].
         reference: Wavelength [nm] at which the Jacobian factor is one.
         pixel: Pixel width [nm].
         transmission: Shape (n,) over the whole axis: share of the emitted light that is seen.
@@ -45,6 +47,7 @@ class Line:
     parameters: Array
     covariance: Array
     reduced_chi_square: float
+    noise: float
     reference: float
     pixel: float
     transmission: Array
@@ -60,6 +63,21 @@ class Line:
     def width(self) -> float:
         """FWHM [eV], instrument broadening included."""
         return float(self.parameters[2])
+
+    @property
+    def misfit(self) -> float:
+        """What the model leaves unexplained beyond noise, root mean square over the height.
+
+        Zero for a line of the model's shape; chi-square alone does not tell it, since that
+        grows with the signal.
+        """
+        excess = max(self.reduced_chi_square - 1.0 - 2.0 * self.chi_square_noise, 0.0)
+        return float(np.sqrt(excess) * self.noise / self.parameters[0])
+
+    @property
+    def chi_square_noise(self) -> float:
+        """Standard deviation of a reduced chi-square with as many pixels."""
+        return float(np.sqrt(2.0 / max(self.window[1] - self.window[0], 1)))
 
 
 class FitError(InstrumentError):
@@ -100,7 +118,7 @@ def shape(
 
 def smooth(values: Array, pixels: int) -> Array:
     """Boxcar mean over `pixels`, shape kept."""
-    filtered: Array = uniform_filter1d(values, pixels, mode="nearest")
+    filtered: Array = uniform_filter1d(values, pixels, mode="reflect")
     return filtered
 
 
@@ -115,7 +133,7 @@ def first_guess(wavelength: Array, counts: Array, lowest: float) -> tuple[Array,
     Raises:
         FitError: no maximum above the background.
     """
-    flat = smooth(counts, 25)
+    flat = smooth(counts, LINE_PIXELS)
     start = int(np.searchsorted(wavelength, lowest))
     background = float(np.median(flat[start:]))
     top = start + int(np.argmax(flat[start:]))
@@ -225,4 +243,7 @@ def _line(
         ) from error
     pixel = float((window.axis[-1] - window.axis[0]) / (len(window.axis) - 1))
     scaled: Array = np.asarray(covariance * max(1.0, chi_square), dtype=np.float64)
-    return Line(solution, scaled, chi_square, window.reference, pixel, seen, residual, pixels)
+    noise = float(np.sqrt(np.mean(deviation**2)))
+    return Line(
+        solution, scaled, chi_square, noise, window.reference, pixel, seen, residual, pixels
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import erf
 
 HC = 1239.841984
 LINE_VOLUME = 150.0  # µL
@@ -74,7 +75,7 @@ class PlantDouble:
         energy = HC / wavelengths
         edge = self.energy() + 0.05
         bell = 0.5 * np.exp(-0.5 * ((energy - edge) / 0.055) ** 2)
-        step = 0.5 * (1 + np.tanh((energy - edge - 0.05) / 0.06))
+        step = 0.5 * (1 + erf((energy - edge) / (np.sqrt(2) * 0.055)))
         root = np.sqrt(np.clip(energy - edge, 0, None))
         shape = bell + step * (0.35 + root)
         top = HC / 365.0 - edge

@@ -32,8 +32,8 @@ def test_right_procedure_finds_the_plants_truth(bench):
 
 def test_measuring_before_steady_state_gives_a_wrong_result(bench, plan):
     """The line still holds solvent, so the dots look dim: the wait is what makes it right."""
-    right = observables(bench(PlantDouble(photon_rate=2e7)).run())
-    hasty = bench(PlantDouble(photon_rate=2e7)).run(
+    right = observables(bench(PlantDouble(photon_rate=2e8)).run())
+    hasty = bench(PlantDouble(photon_rate=2e8)).run(
         wait_volumes=0.05, settle=0.0, extra_volumes=0.0
     )
     wrong = observables(hasty)
