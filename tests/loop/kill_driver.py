@@ -1,0 +1,131 @@
+"""Kills a campaign at every event, before and after its commit, and resumes it.
+
+Run as a process of its own, since it forks: `python -m tests.loop.kill_driver AGENT`. Prints one
+JSON document: the record of a campaign never killed, and every difference that was found.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from orchestrator.campaign import check_campaign
+from orchestrator.ledger import Ledger, check_integrity
+from orchestrator.loop import create_campaign, drive
+from tests.loop.campaigns import SMALL, Silent
+
+
+def campaign_of(agent: str) -> dict[str, Any]:
+    document = {**SMALL, "agent": {"name": agent}}
+    if agent == "bayes":
+        document["agent"] = {"name": "bayes", "initial": 2}
+    return document
+
+
+def kill_at(count: int, when: str) -> None:
+    """Make this process die of SIGKILL at its `count`-th append."""
+    original = Ledger.append
+    seen = 0
+
+    def append(self: Ledger, *args: Any, **kwargs: Any) -> Any:
+        nonlocal seen
+        seen += 1
+        if seen == count and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        event = original(self, *args, **kwargs)
+        if seen == count and when == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return event
+
+    Ledger.append = append  # type: ignore[method-assign]
+
+
+def in_child(action: Callable[[], None]) -> int:
+    """Run `action` in a forked process and return its wait status."""
+    child = os.fork()
+    if child == 0:
+        try:
+            action()
+        except BaseException as error:
+            sys.stderr.write(f"{type(error).__name__}: {error}\n")
+            os._exit(1)
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
+
+
+def run(url: str, campaign: str) -> None:
+    with Ledger.open(url) as ledger:
+        drive(ledger, campaign, Silent())
+
+
+def record(url: str, campaign: str) -> dict[str, Any]:
+    """What must not depend on kills: states, recipes, observables, achieved, predictions."""
+    with Ledger.open(url) as ledger:
+        row = ledger.campaign(campaign)
+        trials = [
+            {
+                "trial": t.number,
+                "attempt": t.attempt,
+                "state": t.state,
+                "recipe": t.recipe,
+                "achieved": t.achieved,
+                "predicted": t.predicted,
+                "observables": {k: [o.value, o.se] for k, o in t.observables.items()},
+                "station_state": t.station_state,
+            }
+            for t in ledger.trials(campaign)
+        ]
+        findings = [f"{f.where}: {f.what}" for f in check_integrity(ledger, campaign).findings]
+        return {
+            "state": row.state,
+            "stop_reason": row.stop_reason,
+            "trials": trials,
+            "findings": findings,
+        }
+
+
+def fresh(folder: str, name: str, document: dict[str, Any]) -> tuple[str, str]:
+    url = f"sqlite:///{Path(folder) / name}.db"
+    with Ledger.open(url) as ledger:
+        return url, create_campaign(ledger, check_campaign(document))
+
+
+def main(agent: str) -> dict[str, Any]:
+    document = campaign_of(agent)
+    differences, doubts = [], 0
+    with tempfile.TemporaryDirectory() as folder:
+        url, campaign = fresh(folder, "whole", document)
+        if in_child(lambda: run(url, campaign)) != 0:
+            raise SystemExit("the campaign that is never killed must finish")
+        whole = record(url, campaign)
+        with Ledger.open(url) as ledger:
+            appends = len(ledger.events(campaign)) - 1
+        for when in ("before", "after"):
+            for count in range(1, appends + 1):
+                url, campaign = fresh(folder, f"{when}{count}", document)
+
+                def die(url: str = url, campaign: str = campaign, count: int = count) -> None:
+                    kill_at(count, when)
+                    run(url, campaign)
+
+                status = in_child(die)
+                if not os.WIFSIGNALED(status):
+                    differences.append(f"{when} {count}: was not killed")
+                if in_child(lambda u=url, c=campaign: run(u, c)) != 0:
+                    differences.append(f"{when} {count}: resume failed")
+                    continue
+                if record(url, campaign) != whole:
+                    differences.append(f"{when} {count}: the record differs")
+                with Ledger.open(url) as ledger:
+                    doubts += sum(e.type == "trial.in_doubt" for e in ledger.events(campaign))
+    return {"whole": whole, "kills": 2 * appends, "doubts": doubts, "differences": differences}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(sys.argv[1])))
