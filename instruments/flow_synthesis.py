@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from surrogate_sim.plants.flow import Composition, FlowPlant, Line
-
 from instruments import feasibility, flow_line
 from instruments.capabilities import Carrier, FlowRig
 from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
@@ -36,6 +34,7 @@ from instruments.station import (
     Violation,
 )
 from surrogate_sim.parameters import FlowParameters, draw, nominal
+from surrogate_sim.plants.flow import Composition, FlowPlant, Line
 
 DESCRIPTION = StationDescription(
     name="flow_synthesis",

@@ -179,7 +179,7 @@ def test_attempts_differ_by_noise_and_labs_differ_by_more():
     def scores(one, other):
         return [
             abs(one[n].value - other[n].value) / np.hypot(one[n].se, other[n].se)
-            for n in ("peak_emission", "emission_fwhm", "plqy")
+            for n in ("peak_emission", "emission_fwhm", "intensity")
         ]
 
     first, second = (observables({"hidden": 4}, AttemptKey(1, a)) for a in (1, 2))
