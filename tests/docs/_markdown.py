@@ -61,9 +61,11 @@ def anchors(page: Path) -> set[str]:
 
 
 def sections(content: str) -> dict[str, str]:
-    """Return the text below each level-two heading, by the heading without its quotes."""
+    """Return the text below each level-two heading, by the heading without backquotes."""
     parts = re.split(r"^## +(.*)$", content, flags=re.M)
-    return {h.strip().strip("`"): body for h, body in zip(parts[1::2], parts[2::2], strict=True)}
+    return {
+        h.replace("`", "").strip(): body for h, body in zip(parts[1::2], parts[2::2], strict=True)
+    }
 
 
 def first_column(content: str) -> list[str]:

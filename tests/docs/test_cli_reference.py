@@ -1,4 +1,4 @@
-"""The reference names every command, argument, option and exit code, and none that is not there."""
+"""The reference names every command, argument, option and exit code, and nothing else."""
 
 from __future__ import annotations
 

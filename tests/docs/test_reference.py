@@ -69,26 +69,22 @@ def test_campaign_file_keys() -> None:
     found = sections(text("docs/reference/campaign-file.md"))
     keys = re.findall(r"^\| `(\w+)` \|", found["Keys"], re.M)
     assert keys == list(_file.FIELDS)
-    assert set(first_column(found["Entries of space".replace("space", "`space`")])) >= set(
-        _file.SpaceItem.model_fields
-    )
 
 
 @pytest.mark.parametrize(
     ("heading", "model"),
     [
-        ("Entries of `space`", _file.SpaceItem),
-        ("Entries of `objectives`", _file.ObjectiveItem),
+        ("Entries of space", _file.SpaceItem),
+        ("Entries of objectives", _file.ObjectiveItem),
     ],
 )
 def test_campaign_file_fields(heading: str, model: type[_file.SpaceItem]) -> None:
-    page = text("docs/reference/campaign-file.md")
-    body = page.split(f"## {heading}\n")[1].split("\n## ")[0]
+    body = sections(text("docs/reference/campaign-file.md"))[heading]
     assert set(first_column(body)) == set(model.model_fields)
 
 
 def test_budget_and_stop_fields() -> None:
-    page = text("docs/reference/campaign-file.md").split("## `budget` and `stop`")[1]
+    page = sections(text("docs/reference/campaign-file.md"))["budget and stop"]
     wanted = {f"budget.{f}" for f in _file.BudgetItem.model_fields}
     wanted |= {f"stop.{f}" for f in _file.StopItem.model_fields}
     assert set(first_column(page)) == wanted
@@ -143,9 +139,9 @@ def test_states_and_reasons() -> None:
 
 
 def test_every_legal_move_is_in_the_explanation() -> None:
-    page = text("docs/explanation/states.md")
+    found = sections(text("docs/explanation/states.md"))
     for name, moves in (("trial", trial.TRIAL_MOVES), ("campaign", trial.CAMPAIGN_MOVES)):
-        table = page.split(f"## The states of a {name}")[1].split("\n## ")[0]
+        table = found[f"The states of a {name}"]
         rows = re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \|$", table, re.M)
         documented = {state: frozenset(re.findall(r"`(\w+)`", to)) for state, to in rows}
         assert documented == moves
