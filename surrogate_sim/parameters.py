@@ -80,8 +80,13 @@ class FlowParameters:
         """Return the lab's own standard normal for (effect, name), truncated; 0 if nominal."""
         if self.seed is None:
             return 0.0
-        key = [self.seed, zlib.crc32(effect.encode()), zlib.crc32(name.encode())]
-        return _truncated(np.random.default_rng(np.random.SeedSequence(key)))
+        return _keyed_normal(self.seed, effect, name)
+
+
+@cache
+def _keyed_normal(seed: int, effect: str, name: str) -> float:
+    key = [seed, zlib.crc32(effect.encode()), zlib.crc32(name.encode())]
+    return _truncated(np.random.default_rng(np.random.SeedSequence(key)))
 
 
 @cache

@@ -44,7 +44,7 @@ def resolve_space(
         if name not in given:
             _default(declaration, parameters, station.name, report)
     ordered = _ordered(parameters, station)
-    _check_conditions(ordered, report)
+    _check_conditions(ordered, given - set(parameters), report)
     linear = _constraints(constraints, items, ordered, report)
     return Space(tuple(ordered), tuple(linear))
 
@@ -179,11 +179,11 @@ def _ordered(parameters: dict[str, Parameter], station: StationDescription) -> l
     return [p for p in known if p.when is None] + [p for p in known if p.when is not None]
 
 
-def _check_conditions(parameters: list[Parameter], report: Report) -> None:
+def _check_conditions(parameters: list[Parameter], faulty: set[str], report: Report) -> None:
     by_name = {p.name: p for p in parameters}
     for parameter in parameters:
-        if parameter.when is None:
-            continue
+        if parameter.when is None or parameter.when.parameter in faulty:
+            continue  # a parent with a mistake of its own was reported already
         where = f"space ({parameter.name})"
         parent = by_name.get(parameter.when.parameter)
         if parent is None or isinstance(parent, Continuous) or parent.when is not None:
