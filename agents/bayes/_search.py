@@ -165,16 +165,22 @@ def _refine(
         (torch.as_tensor(np.flatnonzero(a)), torch.as_tensor(-a[np.flatnonzero(a)]), -bound)
         for a, bound in encoding.linear_columns()
     ]
-    found, _ = gen_candidates_scipy(
-        torch.as_tensor(columns, dtype=torch.float64).unsqueeze(-2),
-        function,
-        lower_bounds=torch.as_tensor(lower).unsqueeze(-2),
-        upper_bounds=torch.as_tensor(upper).unsqueeze(-2),
-        inequality_constraints=limits or None,
-        options={"maxiter": iterations},
+    # one start at a time: each holds other categories, so each has bounds of its own
+    found = torch.cat(
+        [
+            gen_candidates_scipy(
+                torch.as_tensor(columns[i : i + 1], dtype=torch.float64),
+                function,
+                lower_bounds=torch.as_tensor(lower[i]),
+                upper_bounds=torch.as_tensor(upper[i]),
+                inequality_constraints=limits or None,
+                options={"maxiter": iterations},
+            )[0]
+            for i in range(len(rows))
+        ]
     )
     moved = rows.copy()
     where = encoding.groups[numeric]
-    result = found.squeeze(-2).numpy()[:, numeric]
+    result = found.numpy()[:, numeric]
     moved[:, where] = np.where(np.isnan(rows[:, where]), np.nan, result)
     return encoding.snapped(moved)
