@@ -52,9 +52,9 @@ $(STAMP): constraints.txt pyproject.toml
 	            "(python3-venv on Debian and Ubuntu) and run make again" >&2; exit 1; }; \
 	fi
 	@echo "installing $$(grep '^torch==' constraints.txt), then the rest, into $(VENV)"
-	@"$(BIN)/python" -m pip install --quiet $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") \
+	@"$(BIN)/python" -m pip install -qq $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") \
 	    "$$(grep '^torch==' constraints.txt)"
-	@"$(BIN)/python" -m pip install --quiet -c constraints.txt -e '.[dev,postgresql]'
+	@"$(BIN)/python" -m pip install -qq -c constraints.txt -e '.[dev,postgresql]'
 	@touch "$@"
 
 demo: setup ## run a campaign on the simulated flow line and write its report

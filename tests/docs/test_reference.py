@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-import yaml
 from _markdown import ROOT, first_column, sections, text
 
 from agents import agent_names, create_agent
@@ -145,13 +144,3 @@ def test_every_legal_move_is_in_the_explanation() -> None:
         rows = re.findall(r"^\| `(\w+)` \|[^|]*\| ([^|]*) \|$", table, re.M)
         documented = {state: frozenset(re.findall(r"`(\w+)`", to)) for state, to in rows}
         assert documented == moves
-
-
-def test_compose_file_has_a_checked_service_and_no_default_password() -> None:
-    document = yaml.safe_load(text("docker-compose.yml"))
-    service = document["services"]["postgresql"]
-    assert service["environment"]["POSTGRES_PASSWORD"].startswith("${DOTPILOT_PG_PASSWORD:?")
-    assert "healthcheck" in service
-    volume = service["volumes"][0].split(":")[0]
-    assert volume in document["volumes"]
-    assert all(port.startswith("${DOTPILOT_PG_BIND:-127.0.0.1}") for port in service["ports"])
