@@ -321,11 +321,14 @@ PAYLOADS: dict[str, type[Payload]] = {
 }
 
 
+_ENCODER = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
+)
+
+
 def canonical(document: Any) -> str:
     """Return canonical JSON: sorted keys, no spaces, shortest round-trip floats, no NaN."""
-    return json.dumps(
-        document, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False
-    )
+    return _ENCODER.encode(document)
 
 
 Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

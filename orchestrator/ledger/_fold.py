@@ -32,6 +32,11 @@ class FoldedCampaign:
     tables: Tables = field(repr=False)
 
 
+def empty_tables() -> Tables:
+    """Return read tables without rows."""
+    return {name: {} for name in READ_TABLES}
+
+
 def apply_change(tables: Tables, change: Change) -> None:
     """Apply one change in memory.
 
@@ -58,7 +63,7 @@ def fold_tables(events: Iterable[Event]) -> Tables:
     Raises:
         RecordError: an event that cannot be read, or does not follow.
     """
-    tables: Tables = {name: {} for name in READ_TABLES}
+    tables = empty_tables()
     for event in events:
         for change in changes(event, event.read()):
             apply_change(tables, change)

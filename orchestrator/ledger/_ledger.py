@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from numpy.typing import NDArray
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, insert, or_, select, text
 from sqlalchemy.exc import DBAPIError
 
 from orchestrator.errors import DotpilotError, NotFoundError, RecordError
@@ -32,7 +32,8 @@ from orchestrator.ledger._rows import (
     trial_rows,
 )
 from orchestrator.ledger._schema import require_head
-from orchestrator.ledger._write import append_event, first_events, insert_tables, put_arrays
+from orchestrator.ledger._statements import Statements, write_cursor
+from orchestrator.ledger._write import append_event, encoded, first_events, follow
 
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
 
@@ -49,7 +50,7 @@ class Ledger:
         self.url = url
         self.engine = make_engine(parse_url(url))
         self._clock = clock
-        self._write = self.engine.execution_options(write=True)
+        self._statements = Statements(self.engine.dialect)
 
     @classmethod
     def open(
@@ -116,11 +117,14 @@ class Ledger:
         """Record a new campaign with its first events in one transaction; return its identifier.
 
         Raises:
-            RecordError: events that do not follow from each other.
+            RecordError: the first event does not create the campaign.
+            NotFoundError, TransitionError: events that do not follow from each other.
         """
         campaign = "c" + "".join(secrets.choice(_ALPHABET) for _ in range(9))
-        with self._write.begin() as connection:
-            first_events(connection, campaign, payloads, self._now(), actor, arrays)
+        events, tables = follow(campaign, payloads, self._now(), actor)
+        rows = encoded(arrays)
+        with write_cursor(self.engine) as cursor:
+            first_events(self._statements, cursor, events, tables, rows)
         return campaign
 
     def append(
@@ -138,9 +142,13 @@ class Ledger:
             NotFoundError: no such campaign or trial.
             ConflictError: a stale token.
             TransitionError: an illegal move.
+            DotpilotError: the database refused; read the record before trying again.
         """
-        with self._write.begin() as connection:
-            return append_event(connection, campaign, payload, self._now(), actor, token, arrays)
+        rows = encoded(arrays)
+        with write_cursor(self.engine) as cursor:
+            return append_event(
+                self._statements, cursor, campaign, payload, self._now(), actor, token, rows
+            )
 
     def acquire(self, campaign: str, *, lease_s: float = 60.0) -> Ownership:
         """Become the owner of a campaign.
@@ -255,8 +263,10 @@ class Ledger:
 
     def put_arrays(self, arrays: Iterable[NDArray[Any]]) -> None:
         """Store arrays ahead of the event that refers to them."""
-        with self._write.begin() as connection:
-            put_arrays(connection, arrays)
+        rows = encoded(arrays)
+        with write_cursor(self.engine) as cursor:
+            for row in rows:
+                self._statements.insert_array(cursor, row)
 
     def rebuild(self, campaign: str | None = None) -> int:
         """Drop the read tables (of one campaign) and fold them again; return how many campaigns.
@@ -264,7 +274,9 @@ class Ledger:
         Raises:
             RecordError: a chain that cannot be read; nothing is changed.
         """
-        with self._write.begin() as connection:
+        with self.engine.execution_options(write=True).begin() as connection:
+            if self.engine.dialect.name == "postgresql":  # appends wait until the rows are back
+                connection.execute(text("LOCK TABLE campaign IN ACCESS EXCLUSIVE MODE"))
             ids = select(t.event.c.campaign).distinct()
             known = [campaign] if campaign else list(connection.execute(ids).scalars())
             for table in t.READ_TABLES.values():
@@ -274,5 +286,7 @@ class Ledger:
             for name in known:
                 query = select(t.event).where(t.event.c.campaign == name).order_by(t.event.c.seq)
                 chain = [Event(**row) for row in connection.execute(query).mappings()]
-                insert_tables(connection, fold_tables(chain))
+                for table_name, rows in fold_tables(chain).items():
+                    if rows:
+                        connection.execute(insert(t.READ_TABLES[table_name]), list(rows.values()))
         return len(known)

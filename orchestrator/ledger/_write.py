@@ -2,163 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from sqlalchemy.sql.elements import ColumnElement
 
-from orchestrator import events as ev
-from orchestrator.errors import ConflictError, NotFoundError, TransitionError
-from orchestrator.events import FIRST_HASH, Event, Payload, make_event
+from orchestrator.errors import ConflictError, NotFoundError, RecordError
+from orchestrator.events import FIRST_HASH, CampaignCreated, Event, Payload, make_event
 from orchestrator.ledger._arrays import encode_array
-from orchestrator.ledger._fold import fold_tables
+from orchestrator.ledger._fold import Tables, apply_change, empty_tables
+from orchestrator.ledger._legal import check_event
 from orchestrator.ledger._projection import Change, changes
-from orchestrator.ledger._tables import KEYS, READ_TABLES, array, campaign, event, owner, trial
-from orchestrator.trial import check_move
+from orchestrator.ledger._statements import Statements
 
-_INSERT_EVENT = insert(event)
-_HEAD = (
-    select(campaign.c.state, campaign.c.event_count, campaign.c.last_hash, owner.c.token)
-    .select_from(campaign.outerjoin(owner, owner.c.campaign == campaign.c.id))
-    .where(campaign.c.id == bindparam("id"))
-    .with_for_update(of=campaign)
-)
-_TRIAL = select(trial.c.state, trial.c.attempt).where(
-    trial.c.campaign == bindparam("id"), trial.c.number == bindparam("number")
-)
-_HAS_ARRAY = select(array.c.sha256).where(array.c.sha256 == bindparam("sha256"))
-_INSERT_ARRAY = insert(array)
-# events that speak of the attempt under way; the others may begin a new one
-_OF_PRESENT_ATTEMPT = (
-    ev.TrialDispatched,
-    ev.TrialRunning,
-    ev.TrialMeasured,
-    ev.TrialCompleted,
-    ev.TrialRejected,
-    ev.TrialFailed,
-    ev.TrialInDoubt,
-)
-
-
-def _where(table: str) -> list[ColumnElement[bool]]:
-    columns = READ_TABLES[table].c
-    return [columns[name] == bindparam(f"key_{name}") for name in KEYS[table]]
-
-
-_UPDATE = {name: update(table).where(*_where(name)) for name, table in READ_TABLES.items()}
-_INSERT = {name: insert(table) for name, table in READ_TABLES.items()}
-_DELETE = {name: delete(table).where(*_where(name)) for name, table in READ_TABLES.items()}
+# Rows that a repeated attempt may write again.
+_REPLACED = ("observable", "spectrum")
+Row = Mapping[str, Any]
 
 
 def append_event(
-    connection: Connection,
-    campaign_id: str,
+    statements: Statements,
+    cursor: Any,
+    campaign: str,
     payload: Payload,
     at: str,
     actor: str,
     token: int | None,
-    arrays: Iterable[NDArray[Any]],
+    arrays: Iterable[Row],
 ) -> Event:
-    """Append within the connection's write transaction.
+    """Append within the cursor's write transaction; `arrays` are encoded rows.
 
     Raises:
-        NotFoundError: no such campaign.
+        NotFoundError: no such campaign or trial.
         ConflictError: a stale token.
         TransitionError: an illegal move, or an event of another attempt.
     """
-    head = connection.execute(_HEAD, {"id": campaign_id}).first()
+    head = statements.head(cursor, campaign)
     if head is None:
-        raise NotFoundError(f"there is no campaign {campaign_id}")
-    state, count, last_hash, present = head
-    if token is not None and token != present:
+        raise NotFoundError(f"there is no campaign {campaign}; `dotpilot list` shows all")
+    state, count, last_hash = head
+    if token is not None:
+        _check_token(campaign, token, statements.token(cursor, campaign))
+    made = make_event(campaign, count + 1, at, actor, payload, last_hash)
+    found = changes(made, payload)
+    check_event(campaign, state, payload, found, lambda n: statements.trial(cursor, campaign, n))
+    for row in arrays:
+        statements.insert_array(cursor, row)
+    statements.insert_events(cursor, [_event_row(made)])
+    for change in found:
+        _apply(statements, cursor, change)
+    return made
+
+
+def _check_token(campaign: str, token: int, present: int | None) -> None:
+    if token != present:
         raise ConflictError(
             f"only the owner of a campaign may write its record, but token {token} is stale "
-            f"(now {present}): another process took {campaign_id} over"
+            f"(now {present}): another process took {campaign} over; stop this one"
         )
-    made = make_event(campaign_id, count + 1, at, actor, payload, last_hash)
-    found = changes(made, payload)
-    _check(connection, campaign_id, state, payload, found)
-    put_arrays(connection, arrays)
-    connection.execute(_INSERT_EVENT, _event_row(made))
-    for change in found:
-        _apply(connection, change)
-    return made
+
+
+def follow(
+    campaign: str, payloads: Sequence[Payload], at: str, actor: str
+) -> tuple[list[Event], Tables]:
+    """Chain a new campaign's first events, each checked as `append_event` would.
+
+    Raises:
+        RecordError: the first one does not create the campaign.
+        NotFoundError, TransitionError: one that does not follow from those before.
+    """
+    if not payloads or not isinstance(payloads[0], CampaignCreated):
+        raise RecordError("a chain must begin with campaign.created, but begins otherwise")
+    tables = empty_tables()
+    made: list[Event] = []
+    for seq, payload in enumerate(payloads, start=1):
+        prev = made[-1].hash if made else FIRST_HASH
+        made.append(make_event(campaign, seq, at, actor, payload, prev))
+        found = changes(made[-1], payload)
+        if seq > 1:
+            state = tables["campaign"][campaign,]["state"]
+            check_event(campaign, state, payload, found, lambda n: _standing(tables, campaign, n))
+        for change in found:
+            apply_change(tables, change)
+    return made, tables
+
+
+def _standing(tables: Tables, campaign: str, number: int) -> tuple[str, int] | None:
+    row = tables["trial"].get((campaign, number))
+    return None if row is None else (row["state"], row["attempt"])
 
 
 def first_events(
-    connection: Connection,
-    campaign_id: str,
-    payloads: Sequence[Payload],
-    at: str,
-    actor: str,
-    arrays: Iterable[NDArray[Any]],
-) -> list[Event]:
-    """Write a new campaign's first events at once; the caller vouches that they follow."""
-    put_arrays(connection, arrays)
-    made: list[Event] = []
-    prev = FIRST_HASH
-    for seq, payload in enumerate(payloads, start=1):
-        made.append(make_event(campaign_id, seq, at, actor, payload, prev))
-        prev = made[-1].hash
-    connection.execute(_INSERT_EVENT, [_event_row(e) for e in made])
-    insert_tables(connection, fold_tables(made))
-    return made
-
-
-def insert_tables(connection: Connection, tables: dict[str, dict[tuple[Any, ...], Any]]) -> None:
-    """Insert folded rows into the read tables."""
+    statements: Statements,
+    cursor: Any,
+    events: Sequence[Event],
+    tables: Tables,
+    arrays: Iterable[Row],
+) -> None:
+    """Write a new campaign's chain, what `follow` folded of it, and its arrays."""
+    for row in arrays:
+        statements.insert_array(cursor, row)
+    statements.insert_events(cursor, [_event_row(e) for e in events])
     for name, rows in tables.items():
         if rows:
-            connection.execute(_INSERT[name], list(rows.values()))
+            statements.insert_rows(cursor, name, list(rows.values()))
 
 
-def put_arrays(connection: Connection, arrays: Iterable[NDArray[Any]]) -> None:
-    """Store arrays that the store does not hold yet."""
-    for values in arrays:
-        row = encode_array(np.asarray(values))
-        if connection.execute(_HAS_ARRAY, {"sha256": row["sha256"]}).first() is None:
-            connection.execute(_INSERT_ARRAY, row)
+def encoded(arrays: Iterable[NDArray[Any]]) -> list[Row]:
+    """Return the rows of `array`, in the order of their addresses so that writers never cross."""
+    rows = (encode_array(np.asarray(values)) for values in arrays)
+    return sorted(rows, key=lambda row: str(row["sha256"]))
 
 
-def _event_row(made: Event) -> dict[str, Any]:
+def _event_row(made: Event) -> Row:
     return {name: getattr(made, name) for name in Event.__slots__}
 
 
-def _check(
-    connection: Connection, campaign_id: str, state: str, payload: Payload, found: list[Change]
-) -> None:
-    for change in found:
-        new = change.columns.get("state")
-        if new is None or change.new:
-            continue
-        if change.table == "campaign":
-            check_move("campaign", campaign_id, state, new)
-        elif change.table == "trial":
-            _check_trial(connection, campaign_id, change.key[1], payload, new)
-
-
-def _check_trial(
-    connection: Connection, campaign_id: str, number: int, payload: Payload, new: str
-) -> None:
-    row = connection.execute(_TRIAL, {"id": campaign_id, "number": number}).first()
-    if row is None:
-        raise NotFoundError(f"campaign {campaign_id} has no trial {number}")
-    check_move("trial", str(number), row[0], new)
-    if isinstance(payload, _OF_PRESENT_ATTEMPT) and payload.attempt != row[1]:
-        raise TransitionError(
-            f"trial {number} is at attempt {row[1]}, but the event speaks of {payload.attempt}"
-        )
-
-
-def _apply(connection: Connection, change: Change) -> None:
-    key = {f"key_{n}": v for n, v in zip(KEYS[change.table], change.key, strict=True)}
-    if change.table in ("observable", "spectrum"):
-        connection.execute(_DELETE[change.table], key)
-    if change.new or change.table in ("observable", "spectrum"):
-        names = zip(KEYS[change.table], change.key, strict=True)
-        connection.execute(_INSERT[change.table], {**dict(names), **change.columns})
+def _apply(statements: Statements, cursor: Any, change: Change) -> None:
+    if change.new:
+        statements.insert_row(cursor, change.table, change.key, change.columns)
+    elif change.table in _REPLACED:
+        statements.put(cursor, change.table, change.key, change.columns)
     else:
-        connection.execute(_UPDATE[change.table], {**key, **change.columns})
+        statements.change(cursor, change.table, change.key, change.columns)

@@ -127,8 +127,12 @@ def test_events_cannot_be_changed_through_the_database(database: str) -> None:
 def test_several_events_are_recorded_all_or_none(database: str) -> None:
     with Ledger.open(database) as ledger:
         orphan = ev.TrialRunning(trial=1, attempt=1)
-        with pytest.raises(RecordError):
+        with pytest.raises(NotFoundError, match="no trial 1"):
             ledger.create_with([created(), orphan], actor="test")
+        with pytest.raises(RecordError, match="begin with campaign.created"):
+            ledger.create_with([orphan], actor="test")
+        with pytest.raises(TransitionError, match="trial 1 is proposed"):
+            ledger.create_with([created(), proposed(1, 1), completed(1)], actor="test")
         assert ledger.campaigns() == []
 
 
