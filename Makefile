@@ -9,7 +9,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check science bench clean distclean
+.PHONY: help setup demo test check format lint types imports docs science bench clean distclean
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -74,12 +74,23 @@ demo: setup ## run a campaign on the simulated flow line and write its report
 test: setup ## run the tests, on SQLite and on PostgreSQL
 	@"$(BIN)/python" -m pytest -q -n $(WORKERS) -m "not slow"
 
-check: setup ## format, lint, types, imports, documentation
+# `make -k check` goes on after a failure and shows all of them.
+check: format lint types imports docs ## format, lint, types, imports, documentation
+
+format: setup
 	@"$(BIN)/ruff" format --check .
+
+lint: setup
 	@"$(BIN)/ruff" check .
+
+types: setup
 	@"$(BIN)/mypy"
+
+imports: setup
 	@"$(BIN)/lint-imports" --no-logo
-	@"$(BIN)/python" -m pytest -q tests/docs
+
+docs: setup
+	@"$(BIN)/python" -m pytest -q -m "not slow" tests/docs
 
 science: setup ## the scientific runs of minutes
 	@"$(BIN)/python" -m pytest -q -n $(WORKERS) -m slow --timeout 7200
