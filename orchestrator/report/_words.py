@@ -1,0 +1,153 @@
+"""Names, units and numbers as a chemist writes them, and the small pieces of HTML."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from agents import Objective
+
+_UNITS = {"degC": "°C", "percent": "%", "degree_Celsius": "°C", "nanometer": "nm", "um": "µm"}
+_WORDS = {"plqy": "PLQY", "fwhm": "FWHM", "pl": "PL", "cs": "Cs", "pb": "Pb", "br": "Br"}
+
+
+def label(name: str) -> str:
+    """Return a name of the record as words: `emission_fwhm` becomes `emission FWHM`."""
+    return " ".join(_WORDS.get(part, part) for part in name.split("_"))
+
+
+def title(name: str) -> str:
+    """Return a name as words that begin a sentence."""
+    words = label(name)
+    return words[:1].upper() + words[1:]
+
+
+def unit_text(unit: str) -> str:
+    """Return a unit as it is printed; "" for a pure number."""
+    return _UNITS.get(unit, unit)
+
+
+def axis_label(name: str, unit: str) -> str:
+    """Return an axis label with its unit in brackets."""
+    shown = unit_text(unit)
+    return f"{title(name)} [{shown}]" if shown else title(name)
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Return a number to so many significant digits, with a true minus sign."""
+    if not math.isfinite(value):
+        return str(value)
+    if value == 0.0:
+        return "0"
+    if 1e-3 <= abs(value) < 10.0**digits:
+        text = f"{value:.{max(digits - 1 - _exponent(value), 0)}f}"
+        return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
+    if 1.0 <= abs(value) < 1e7:
+        return f"{value:,.0f}".replace(",", "\u202f").replace("-", "−")
+    mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
+    return f"{mantissa} × 10^{int(power)}".replace("-", "−")
+
+
+def _exponent(value: float) -> int:
+    return math.floor(math.log10(abs(value)))
+
+
+def measured(value: float, error: float | None, unit: str = "") -> str:
+    """Return `value ± error unit`, rounded where the error's second digit stands."""
+    tail = f" {unit_text(unit)}" if unit_text(unit) else ""
+    if not error or not math.isfinite(error):
+        return number(value) + tail
+    places = 1 - _exponent(error)
+    if -1 <= places <= 8:
+        pair = (f"{value:.{max(places, 0)}f}", f"{error:.{max(places, 0)}f}")
+        return " ± ".join(pair).replace("-", "−") + tail
+    if 0 > places >= -6:
+        pair = (number(round(value, places), 7), number(round(error, places), 7))
+        return " ± ".join(pair) + tail
+    return f"{number(value)} ± {number(error, 2)}{tail}"
+
+
+def quantity(value: Any, unit: str = "") -> str:
+    """Return one value of a recipe with its unit; a choice as words."""
+    if isinstance(value, str):
+        return label(value)
+    shown = unit_text(unit)
+    return f"{number(float(value))} {shown}".rstrip()
+
+
+def percent(probability: float) -> str:
+    """Return a probability as a percentage that never rounds to a false 0 or 100."""
+    share = 100.0 * probability
+    if 0.0 < share < 0.1:
+        return "< 0.1 %"
+    if 99.9 < share < 100.0:
+        return "> 99.9 %"
+    return f"{share:.1f} %" if share < 10.0 or share > 90.0 else f"{share:.0f} %"
+
+
+def objective_text(objective: Objective) -> str:
+    """Say one objective without its observable: `512 ± 1.5 nm`, `at most 18 nm`."""
+    unit = objective.unit
+    if objective.goal == "target" and objective.value is not None:
+        shown = f" {unit_text(unit)}" if unit else ""
+        return f"on target at {number(objective.value, 6)} ± {number(objective.tolerance or 0.0)}{shown}"
+    goal = {"minimise": "as small as possible", "maximise": "as large as possible"}
+    words = [goal[objective.goal]] if objective.goal in goal else []
+    if objective.min is not None:
+        words.append(f"at least {quantity(objective.min, unit)}")
+    if objective.max is not None:
+        words.append(f"at most {quantity(objective.max, unit)}")
+    return ", ".join(words)
+
+
+def moment(iso: str) -> str:
+    """Return an ISO time in UTC to the minute."""
+    return f"{iso[:10]} {iso[11:16]} UTC"
+
+
+def numbers(values: Iterable[int], at_most: int = 12) -> str:
+    """Return trial numbers as a list in words, shortened where it is long."""
+    found = [str(v) for v in values]
+    if len(found) > at_most:
+        return f"{', '.join(found[:at_most])} and {len(found) - at_most} more"
+    return ", ".join(found[:-1]) + (" and " if len(found) > 1 else "") + (found or [""])[-1]
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 trial`, `2 trials`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """Return an escaped paragraph."""
+    return f"<p{_class(kind)}>{escape(text)}</p>"
+
+
+def definitions(rows: Iterable[tuple[str, str]]) -> str:
+    """Return a definition list; the values are text."""
+    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows if v)
+    return f"<dl>{items}</dl>"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
+    """Return a table of text cells, the first column as row headers, in a scrolling box."""
+    top = "".join(f'<th scope="col">{escape(h)}</th>' for h in head)
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    inner = f"<table{_class(kind)}><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll" tabindex="0">{inner}</div>'
+
+
+def folded(summary: str, inner: str, *, opened: bool = False) -> str:
+    """Return a part that a reader can unfold."""
+    return f"<details{' open' if opened else ''}><summary>{escape(summary)}</summary>{inner}</details>"
+
+
+def _class(kind: str) -> str:
+    return f' class="{escape(kind)}"' if kind else ""
