@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator import doctor
 from orchestrator.doctor import Check, diagnose
-from orchestrator.ledger import HEAD
+from orchestrator.ledger import HEAD, Ledger
 
 
 def _database(path: Path, revision: str | None) -> Check:
@@ -186,3 +186,11 @@ def test_every_trouble_has_a_remedy_and_nothing_heavy_is_loaded(tmp_path: Path) 
     url = f"sqlite:///{tmp_path}/no/x.db"
     environment = {**os.environ, "OMP_NUM_THREADS": "9999"}
     subprocess.run([sys.executable, "-c", code, url], check=True, env=environment)
+
+
+def test_a_ledger_of_either_kind_is_seen_at_head(database: str) -> None:
+    empty = doctor.database(doctor.parse_url(database))
+    assert empty.status == "ok" and ("empty" in empty.detail or "none yet" in empty.detail)
+    with Ledger.open(database, create=True):
+        check = doctor.database(doctor.parse_url(database))
+    assert (check.status, check.detail) == ("ok", f"at schema {HEAD}")

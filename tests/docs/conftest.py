@@ -1,6 +1,0 @@
-"""Nothing here touches a database; the helper module lies beside the tests."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
