@@ -13,7 +13,9 @@ from orchestrator.errors import InputRefusedError
 
 BUSY_MS = 30_000
 # an intent that power loss could undo would be a dose given twice: every commit is synced
-PRAGMAS = (f"PRAGMA busy_timeout={BUSY_MS}", "PRAGMA foreign_keys=ON", "PRAGMA synchronous=FULL")
+# unless the URL says ?synchronous=normal, where the last moments may be lost but nothing breaks
+PRAGMAS = (f"PRAGMA busy_timeout={BUSY_MS}", "PRAGMA foreign_keys=ON")
+SYNCHRONOUS = ("full", "normal")
 
 
 def parse_url(text: str) -> URL:
@@ -34,7 +36,24 @@ def parse_url(text: str) -> URL:
         raise InputRefusedError(
             f"--db must be sqlite:/// or postgresql://, but got {url.get_backend_name()}"
         )
+    if url.get_backend_name() == "sqlite":
+        _synchronous(url)
     return url
+
+
+def _synchronous(url: URL) -> str:
+    """Return how strictly SQLite syncs: "full", or what the URL's `synchronous` says.
+
+    Raises:
+        InputRefusedError: another value, or another option.
+    """
+    value = url.query.get("synchronous", "full")
+    if set(url.query) - {"synchronous"} or value not in SYNCHRONOUS:
+        raise InputRefusedError(
+            "the options of a sqlite URL must be none or synchronous=full or synchronous=normal, "
+            f"but got {dict(url.query)}; leave them out to have every event synced"
+        )
+    return str(value)
 
 
 def sqlite_path(url: URL) -> Path | None:
@@ -55,8 +74,10 @@ def make_engine(url: URL) -> Engine:
         raise InputRefusedError(
             f"--db must lie in a folder that exists, but {path.parent} does not; make it first"
         )
-    engine = create_engine(url)
+    synchronous = f"PRAGMA synchronous={_synchronous(url)}"
+    engine = create_engine(url.difference_update_query(["synchronous"]))
     event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "connect", lambda connection, _: connection.execute(synchronous))
     event.listen(engine, "begin", _on_begin)
     return engine
 
