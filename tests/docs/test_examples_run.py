@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 from _markdown import Block, blocks
 
-from agents import Categorical, Continuous, Objective, Observation, PastTrial, Space
+from agents import Agent, Categorical, Continuous, Objective, Observation, PastTrial, Space
+from agents.testing import AgentConformance
 from instruments import AttemptKey, RecipeRefusedError
 
 
 def _defined(page: str, name: str) -> Any:
-    found: list[Block] = [b for b in blocks("python") if page in b.place and name in b.text]
+    found: list[Block] = [
+        b for b in blocks("python") if page in b.place and f"class {name}" in b.text
+    ]
     assert len(found) == 1, f"{page} must define {name} once"
     scope: dict[str, Any] = {"__name__": "documented"}
     exec(compile(found[0].text, found[0].place, "exec"), scope)
@@ -37,6 +40,15 @@ def test_documented_agent_proposes_near_the_best_trial() -> None:
     assert all(SPACE.violations(p.recipe) == [] for p in made) and len(made) == 5
     assert all(abs(float(p.recipe["x"]) - 0.7) < 0.1 for p in made)
     assert len(agent.propose(SPACE, GOAL, [], 2, seed=3)) == 2
+
+
+class TestDocumentedAgent(AgentConformance):
+    """The example keeps every promise of an agent."""
+
+    @pytest.fixture
+    def agent(self) -> Agent:
+        agent: Agent = _defined("add-an-agent", "NeighbourAgent")(width=0.2)
+        return agent
 
 
 def test_documented_station_keeps_the_contract() -> None:
