@@ -259,7 +259,7 @@ class AgentConformance:
     def test_an_unknown_option_is_refused(self, agent: Agent) -> None:
         """The message names what came, and the nearest option where there is one."""
         with pytest.raises(AgentOptionError, match="unheard_of"):
-            type(agent)(unheard_of=1)
+            type(agent)(**{"unheard_of": 1})
         for name in agent.configuration:
             with pytest.raises(AgentOptionError, match=f"did you mean '{name}'"):
                 type(agent)(**{name + "x": 1})

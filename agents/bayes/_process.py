@@ -20,11 +20,13 @@ from torch import Tensor
 from agents.encoding import Array, Indices
 
 ITERATIONS = 60
-# Lengthscale prior: Hvarfner et al. 2024 (ICML, "Vanilla Bayesian optimization performs great in
-# high dimensions"), the default of BoTorch; its mode grows with the root of the dimension.
-LENGTHSCALE_LOCATION, LENGTHSCALE_SPREAD = math.sqrt(2.0), math.sqrt(3.0)
-# Noise prior of BoTorch, log-normal, on standardised values; signal: assumed, about one.
-NOISE_LOCATION, NOISE_SPREAD = -4.0, 1.0
+# Log-normal priors. Lengthscales grow with the root of the dimension (Hvarfner et al. 2024, ICML,
+# "Vanilla Bayesian optimization performs great in high dimensions"); location and width are
+# assumed: half that root, within a factor e, since campaigns have tens of trials to learn from.
+LENGTHSCALE_FACTOR, LENGTHSCALE_SPREAD = 0.5, 1.0
+# Inferred noise beside the stated errors, on standardised values, assumed: a tenth or so of the
+# spread, which synthesis repeats show, within a wide range.
+NOISE_LOCATION, NOISE_SPREAD = -3.0, 1.5
 SIGNAL_SPREAD = 1.0
 LOG_BOUNDS = ((math.log(0.02), math.log(200.0)), (-5.0, 4.0), (math.log(1e-5), 0.0))
 JITTER = 1e-8
@@ -144,15 +146,12 @@ class _Posterior:
         index = torch.as_tensor(groups, dtype=torch.long)
         squares = (x[:, None, :] - x[None, :, :]).square().permute(2, 0, 1)
         self.squares = x.new_zeros(self.count, len(y), len(y)).index_add(0, index, squares)
-        location = LENGTHSCALE_LOCATION + 0.5 * math.log(max(1, self.count))
+        location = math.log(LENGTHSCALE_FACTOR * math.sqrt(max(1, self.count)))
         self.location = np.array([location] * self.count + [0.0, NOISE_LOCATION])
         self.width = np.array([LENGTHSCALE_SPREAD] * self.count + [SIGNAL_SPREAD, NOISE_SPREAD])
         first, signal, noise = LOG_BOUNDS
         self.bounds = [first] * self.count + [signal, noise]
-        # Half the dimension's root, in the middle of where lengthscales tend to end.
-        self.start = np.array(
-            [0.5 * math.log(0.25 * max(1, self.count))] * self.count + [0.0, -4.0]
-        )
+        self.start = self.location.copy()
         self.eye = torch.eye(len(y), dtype=torch.float64)
 
     def __call__(self, theta: Array) -> tuple[float, Array]:

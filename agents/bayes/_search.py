@@ -16,7 +16,8 @@ from itertools import islice
 import numpy as np
 import torch
 from botorch.acquisition.acquisition import AcquisitionFunction
-from botorch.generation.gen import gen_candidates_scipy
+from scipy.optimize import Bounds, minimize
+from torch import Tensor
 
 from agents.encoding import Array, Encoding
 from agents.errors import ProposalError
@@ -29,6 +30,8 @@ STARTS = 3
 CHECKS = 512
 SCALES = (0.02, 0.05, 0.1, 0.2)
 CHUNK = 1024
+PENALTY = 1e4
+RETRACTIONS = (1.0, 0.99, 0.97, 0.9, 0.75, 0.5, 0.25)
 
 
 @dataclass(frozen=True)
@@ -157,30 +160,70 @@ def _refine(
 ) -> Array:
     """Return rows moved uphill in their active numbers, snapped; categories are held."""
     columns = encoding.columns(rows)
-    numeric = encoding.numeric_columns
     lower, upper = columns.copy(), columns.copy()
-    active = ~np.isnan(rows[:, encoding.groups]) & numeric
+    active = ~np.isnan(rows[:, encoding.groups]) & encoding.numeric_columns
     lower[active], upper[active] = 0.0, 1.0
-    limits = [
-        (torch.as_tensor(np.flatnonzero(a)), torch.as_tensor(-a[np.flatnonzero(a)]), -bound)
-        for a, bound in encoding.linear_columns()
-    ]
-    # one start at a time: each holds other categories, so each has bounds of its own
-    found = torch.cat(
-        [
-            gen_candidates_scipy(
-                torch.as_tensor(columns[i : i + 1], dtype=torch.float64),
-                function,
-                lower_bounds=torch.as_tensor(lower[i]),
-                upper_bounds=torch.as_tensor(upper[i]),
-                inequality_constraints=limits or None,
-                options={"maxiter": iterations},
-            )[0]
-            for i in range(len(rows))
-        ]
+    lower, upper = np.minimum(lower, columns), np.maximum(upper, columns)
+    found = _ascend(_Penalised(function, encoding), columns, lower, upper, iterations)
+    goal = rows.copy()
+    where = encoding.groups[encoding.numeric_columns]
+    result = found[:, encoding.numeric_columns]
+    goal[:, where] = np.where(np.isnan(rows[:, where]), np.nan, result)
+    return _retracted(encoding, rows, goal)
+
+
+def _ascend(
+    function: AcquisitionFunction, start: Array, lower: Array, upper: Array, iterations: int
+) -> Array:
+    """Return points (n, D) uphill of `start` within bounds of each point's own: L-BFGS-B on all.
+
+    BoTorch's `gen_candidates_scipy` does the same, but warns whenever a line search ends early,
+    which is no news here: a point that does not beat its start is not used.
+    """
+
+    def negative(flat: Array) -> tuple[float, Array]:
+        points = torch.as_tensor(flat.reshape(start.shape)).unsqueeze(-2).requires_grad_()
+        total = -function(points).sum()
+        (slope,) = torch.autograd.grad(total, points)
+        return float(total.detach()), slope.numpy().ravel()
+
+    bounds = Bounds(lower.ravel(), upper.ravel())
+    found = minimize(
+        negative,
+        start.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": iterations, "maxfun": 2 * iterations},
     )
-    moved = rows.copy()
-    where = encoding.groups[numeric]
-    result = found.numpy()[:, numeric]
-    moved[:, where] = np.where(np.isnan(rows[:, where]), np.nan, result)
-    return encoding.snapped(moved)
+    return np.asarray(found.x).reshape(start.shape)
+
+
+class _Penalised(AcquisitionFunction):
+    """A function less a steep penalty where a linear constraint is broken."""
+
+    def __init__(self, function: AcquisitionFunction, encoding: Encoding) -> None:
+        super().__init__(model=function.model)
+        self.function = function
+        limits = encoding.linear_columns()
+        self.limits = [(torch.as_tensor(a), bound, float(a @ a) or 1.0) for a, bound in limits]
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Return the value (b,) at points X (b, 1, D)."""
+        value: Tensor = self.function(X)
+        for weights, bound, norm in self.limits:
+            excess = (X.squeeze(-2) @ weights - bound).clamp_min(0.0)
+            value = value - PENALTY * excess.square() / norm
+        return value
+
+
+def _retracted(encoding: Encoding, rows: Array, goal: Array) -> Array:
+    """Return `goal` rows, snapped, drawn back towards `rows` as far as feasibility asks."""
+    result = rows.copy()
+    for i in range(len(rows)):
+        for fraction in RETRACTIONS:
+            trial = encoding.snapped(rows[i : i + 1] + fraction * (goal[i] - rows[i]))
+            if not encoding.space.violations(encoding.recipe(trial[0])):
+                result[i] = trial[0]
+                break
+    return result

@@ -42,7 +42,7 @@ class BayesAgent(OptionedAgent):
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option("initial", 8, "trials of the space-filling design before models are used", low=1),
         DESIGN_SEED,
-        Option("iterations", 40, "limit of the gradient search per proposal; 0: none", low=0),
+        Option("iterations", 25, "limit of the gradient search per proposal; 0: none", low=0),
         Option("quantile", 0.0, "improve on this best fraction, not on the best", 0.0, 1.0),
     )
 
