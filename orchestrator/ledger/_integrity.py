@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Table, select
-from sqlalchemy.exc import SQLAlchemyError
 
-from orchestrator.errors import RecordError
-from orchestrator.events import FIRST_HASH, Event
+from orchestrator.events import FIRST_HASH, Event, TrialImported, TrialMeasured
 from orchestrator.ledger import _tables as t
-from orchestrator.ledger._arrays import decode_array
-from orchestrator.ledger._fold import Tables, fold_tables
+from orchestrator.ledger._arrays import find_array
+from orchestrator.ledger._fold import fold_tables
 from orchestrator.ledger._ledger import Ledger
 
+_TYPES = {"seq": int, "version": int}
 Row = Mapping[Any, Any]
-_UNREADABLE = (SQLAlchemyError, UnicodeError, ValueError, TypeError, OverflowError, RecordError)
+# Damage shows as any error at all: of the driver, of decoding, of a payload's meaning.
+_UNREADABLE = Exception
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ def check_integrity(ledger: Ledger, campaign: str) -> IntegrityReport:
             _check_file(connection, report)
             events = _check_chain(connection, campaign, report)
             _check_tables(connection, campaign, events, report)
+            _check_arrays(connection, events, report)
+            _check_orphans(connection, report)
     except _UNREADABLE as error:
         report.tables_ok = False
         report.chain("database", f"cannot be read: {_first_line(error)}")
@@ -99,59 +101,50 @@ def _check_chain(connection: Connection, campaign: str, report: IntegrityReport)
     report.events = len(rows)
     if not rows:
         report.chain("chain", "has no events")
-    events: list[Event] = []
+    links = [Event(**row) for row in rows]
     prev = FIRST_HASH
-    for expected, row in enumerate(rows, start=1):
-        made = Event(**row)
-        if not _check_link(made, expected, prev, report):
-            return events
-        events.append(made)
+    for place, made in enumerate(links):
+        before = links[place - 1].seq if place else 0
+        _check_link(made, before, prev, report)
         prev = made.hash
-    return events
+    return links
 
 
-def _check_link(made: Event, expected: int, prev: str, report: IntegrityReport) -> bool:
-    """Check one event; tell whether the chain can be followed past it."""
-    where = f"event {expected}"
-    wrong_type = [
-        n
-        for n in Event.__slots__
-        if not isinstance(getattr(made, n), int if n in ("seq", "version") else str)
-    ]
-    if wrong_type:
-        report.chain(where, f"{', '.join(wrong_type)} is of the wrong type", expected)
-        return False
-    if made.seq != expected:
-        report.chain(where, f"is missing: the next one is {made.seq}", expected)
-        return False
+def _check_link(made: Event, before: Any, prev: Any, report: IntegrityReport) -> None:
+    """Check one event against the number and hash of the one stored before it."""
+    seq = made.seq if isinstance(made.seq, int) else None
+    where = f"event {_short(made.seq)}"
+    wrong = [n for n in Event.__slots__ if type(getattr(made, n)) is not _TYPES.get(n, str)]
+    if wrong:
+        report.chain(where, f"{', '.join(wrong)} is of the wrong type", seq)
+        return
+    if isinstance(before, int) and made.seq != before + 1:
+        report.chain(f"event {before + 1}", f"is missing: the next one is {made.seq}", before + 1)
     if made.prev_hash != prev:
-        report.chain(where, "prev_hash is not the hash of the event before", expected)
-        return False
-    if made.expected_hash() != made.hash:
-        report.chain(where, f"{made.type} does not hash to its hash", expected)
-        return False
+        report.chain(where, "prev_hash is not the hash of the event before", seq)
     try:
+        if made.expected_hash() != made.hash:
+            report.chain(where, f"{made.type} does not hash to its hash", seq)
         made.read()
-    except RecordError as error:
-        report.chain(where, str(error), expected)
-        return False
-    return True
+    except _UNREADABLE as error:
+        report.chain(where, _first_line(error), seq)
 
 
 def _check_tables(
     connection: Connection, campaign: str, events: Sequence[Event], report: IntegrityReport
 ) -> None:
+    """Compare the read tables with what the stored events say, be they true or not."""
     try:
         folded = fold_tables(events)
     except _UNREADABLE as error:
-        report.chain("chain", f"does not fold: {_first_line(error)}")
+        what = f"cannot be compared, as the events do not fold: {_first_line(error)}"
+        report.table("read tables", what)
         return
     for name, table in t.READ_TABLES.items():
         column = "id" if table is t.campaign else "campaign"
         rows = _rows(connection, table, column, campaign, report)
-        if rows is not None and (report.chain_ok or name == "campaign"):
+        if rows is not None:
             _compare(name, rows, folded[name], report)
-    _check_arrays(connection, folded, report)
 
 
 def _compare(
@@ -177,11 +170,7 @@ def _compare(
 
 
 def _same(stored: Any, value: Any) -> bool:
-    """Equal in value and storage type; a float column gives whole numbers back as floats."""
-    if isinstance(value, bool) or value is None or stored is None:
-        return stored is value
-    if isinstance(value, (int, float)) and type(stored) is float:
-        return repr(float(value)) == repr(stored)
+    """Equal in value and storage type."""
     return type(stored) is type(value) and bool(stored == value)
 
 
@@ -190,19 +179,32 @@ def _short(value: Any) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
-def _check_arrays(connection: Connection, folded: Tables, report: IntegrityReport) -> None:
-    wanted: dict[str, str] = {}
-    for key, row in folded["spectrum"].items():
-        for column in ("axis_sha256", "values_sha256"):
-            where = f"spectrum {' '.join(map(str, key[1:]))} {column.removesuffix('_sha256')}"
-            wanted.setdefault(row[column], where)
-    for sha256, where in wanted.items():
+def _check_arrays(
+    connection: Connection, events: Sequence[Event], report: IntegrityReport
+) -> None:
+    """Check every array that an event names, also those of attempts that were run again."""
+    wanted: dict[str, tuple[str, int]] = {}
+    for event in events:
         try:
-            query = select(t.array).where(t.array.c.sha256 == sha256)
-            found = connection.execute(query).mappings().first()
-            if found is None:
-                report.table(where, f"array {sha256[:12]} is missing")
-            else:
-                decode_array(**found)
+            payload = event.read()
+        except _UNREADABLE:  # a finding of the chain already
+            continue
+        if isinstance(payload, (TrialMeasured, TrialImported)):
+            for s in payload.spectra:
+                where = f"spectrum {payload.trial} {payload.attempt} {s.name}"
+                wanted.setdefault(s.axis_sha256, (f"{where} axis", event.seq))
+                wanted.setdefault(s.values_sha256, (f"{where} values", event.seq))
+    for sha256, (where, seq) in wanted.items():
+        try:
+            find_array(connection, sha256)
         except _UNREADABLE as error:
-            report.table(where, _first_line(error))
+            report.table(where, _first_line(error), seq)
+
+
+def _check_orphans(connection: Connection, report: IntegrityReport) -> None:
+    """Look for rows of campaigns that have no events at all."""
+    known = select(t.event.c.campaign)
+    for name, table in t.READ_TABLES.items():
+        column = table.c["id" if table is t.campaign else "campaign"]
+        for (found,) in connection.execute(select(column).distinct().where(column.not_in(known))):
+            report.table(f"{name} of campaign {_short(found)}", "follows from no event")

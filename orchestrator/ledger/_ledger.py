@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, insert, or_, select, text
 from sqlalchemy.exc import DBAPIError
 
-from orchestrator.errors import DotpilotError, NotFoundError, RecordError
+from orchestrator.errors import DotpilotError, NotFoundError
 from orchestrator.events import CampaignCreated, Event, Payload
 from orchestrator.ledger import _tables as t
-from orchestrator.ledger._arrays import decode_array
+from orchestrator.ledger._arrays import find_array
 from orchestrator.ledger._engine import make_engine, parse_url
 from orchestrator.ledger._fold import fold_tables
 from orchestrator.ledger._owner import Ownership
@@ -254,12 +254,8 @@ class Ledger:
         Raises:
             RecordError: missing, or not hashing to its address.
         """
-        query = select(t.array).where(t.array.c.sha256 == sha256)
         with self.engine.connect() as connection:
-            row = connection.execute(query).mappings().first()
-        if row is None:
-            raise RecordError(f"array {sha256[:12]} is missing from the store")
-        return decode_array(**row)
+            return find_array(connection, sha256)
 
     def put_arrays(self, arrays: Iterable[NDArray[Any]]) -> None:
         """Store arrays ahead of the event that refers to them."""
