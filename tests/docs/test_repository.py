@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -35,6 +36,35 @@ def test_continuous_integration_runs_the_test_command_and_the_checks() -> None:
     assert re.search(r"^make test\b", text(".ci/run"), re.M)
     assert re.search(r"^make check\b", text(".ci/run"), re.M)
     assert (ROOT / ".ci" / "run").stat().st_mode & 0o100
+
+
+def _continuous_integration(folder: Path, make: str) -> subprocess.CompletedProcess[str]:
+    """Run .ci/run in a bare folder with this script in make's place."""
+    shell = shutil.which("bash")
+    if shell is None:
+        pytest.skip("no bash on this machine")
+    (folder / ".ci").mkdir()
+    (folder / "bin").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", folder / ".ci" / "run")
+    (folder / "bin" / "make").write_text(f"#!/bin/sh\n{make}\n")
+    (folder / "bin" / "make").chmod(0o755)
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    command = [shell, str(folder / ".ci" / "run")]
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+
+def test_continuous_integration_ends_with_the_closing_line_of_pytest(tmp_path: Path) -> None:
+    make = 'if [ "$1" = test ]; then echo "7 passed, 1 skipped in 3.0s"; else echo checked; fi'
+    done = _continuous_integration(tmp_path, make)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-2:] == ["checked", "7 passed, 1 skipped in 3.0s"]
+
+
+@pytest.mark.parametrize("target", ["test", "check"])
+def test_continuous_integration_fails_with_either_half(tmp_path: Path, target: str) -> None:
+    make = f'echo "1 failed, 7 passed"; [ "$1" != {target} ]'
+    assert _continuous_integration(tmp_path, make).returncode != 0
 
 
 def _set_up_with(python: str, folder: Path) -> subprocess.CompletedProcess[str]:
