@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from scipy.stats import binom, norm
 
@@ -27,7 +28,7 @@ from orchestrator.report._figure import (
 )
 from orchestrator.report._record import Record
 from orchestrator.report._section import Section, absent
-from orchestrator.report._words import axis_label, label, paragraph, plural, title, unit_text
+from orchestrator.report._words import NBSP, label, paragraph, plural, title, unit_text
 
 SLUG, TITLE = "prediction", "Predicted against measured"
 LEVELS = (0.5, 0.8, 0.95)
@@ -63,8 +64,8 @@ class Predictions:
 
     def inside(self, level: float) -> NDArray[np.bool_]:
         """Which measurements lie inside the central predictive interval, normal errors."""
-        half = norm.ppf(0.5 + level / 2.0) * self.spread
-        return np.abs(self.value - self.mean) <= half
+        half = float(norm.ppf(0.5 + level / 2.0)) * self.spread
+        return np.asarray(np.abs(self.value - self.mean) <= half)
 
 
 def predictions_of(record: Record) -> list[Predictions]:
@@ -107,13 +108,15 @@ def calibration(record: Record) -> Section:
         "predicted_measured", lambda at: _scatter(record, found, at), _alt(found),
         "Each point is one trial that the model proposed: what it expected (± 2 predictive "
         "standard deviations) against what was measured (± 2 standard errors). On the dashed line "
-        "the two are equal; nine bars in ten or more should reach it.",
+        "the two are equal, and about 19 crosses in 20 should reach it.",
     )  # fmt: skip
     curve = Illustration(
         "calibration", lambda at: _curve(found, at), _curve_alt(found),
         "How often the measurement fell inside the interval that was promised to hold it that "
         "often. Above the diagonal the agent was too cautious, below it too sure. The grey band "
-        "is where a well-calibrated agent lies nine times in ten with so few trials.",
+        "is where a well-calibrated agent lies nine times in ten with so few trials. Beside it, "
+        "each error over the spread promised for it: 19 in 20 should lie in the grey band, on "
+        "both sides of zero.",
     )  # fmt: skip
     return Section(SLUG, TITLE, figures=(scatter, curve), after=_sentences(found))
 
@@ -151,9 +154,13 @@ def _panel(record: Record, axes: Axes, p: Predictions) -> None:
 
 
 def _curve(found: Sequence[Predictions], layout: Layout) -> Figure:
-    figure, (axes,) = panels(layout, 1, 3.2)
-    if not layout.narrow:
-        figure.set_size_inches(4.6, 3.2)
+    figure, (left, right) = panels(layout, 2, 3.0)
+    _coverage(left, found)
+    _errors(right, found)
+    return figure
+
+
+def _coverage(axes: Axes, found: Sequence[Predictions]) -> None:
     levels = np.linspace(0.02, 0.98, 49)
     count = min(len(p.trials) for p in found)
     band = [binom.ppf(q, count, levels) / count for q in (0.05, 0.95)]
@@ -164,7 +171,7 @@ def _curve(found: Sequence[Predictions], layout: Layout) -> Figure:
         axes.plot(levels, [p.coverage(v) for v in levels], color=colour, linewidth=1.0, alpha=0.6)
         axes.plot(
             LEVELS, [p.coverage(v) for v in LEVELS], color=colour, marker=shape, markersize=5.5,
-            linestyle="none", label=label(p.name), zorder=3,
+            linestyle="none", zorder=3,
         )  # fmt: skip
     for level in LEVELS:
         axes.axvline(level, color=PALE, linewidth=0.7, zorder=0)
@@ -173,8 +180,31 @@ def _curve(found: Sequence[Predictions], layout: Layout) -> Figure:
     axes.set_ylabel("measured share inside")
     axes.set_xticks([0.0, *LEVELS], ["0", *(f"{100 * v:.0f} %" for v in LEVELS)])
     axes.set_yticks([0.0, 0.5, 1.0], ["0", "50 %", "100 %"])
-    axes.legend(loc="lower right")
-    return figure
+
+
+def _errors(axes: Axes, found: Sequence[Predictions]) -> None:
+    """Draw each error over the spread that was promised for it, in the order of the trials."""
+    worst = 3.0
+    for i, p in enumerate(found):
+        known = p.spread > 0.0
+        score = (p.value - p.mean)[known] / p.spread[known]
+        worst = max(worst, float(np.abs(score).max(initial=0.0)) + 0.4)
+        axes.plot(
+            np.array(p.trials)[known], score, color=_COLOURS[i % len(_COLOURS)], markersize=5.0,
+            marker=_SHAPES[i % len(_SHAPES)], linestyle="none", label=label(p.name), zorder=3,
+        )  # fmt: skip
+    axes.axhspan(-2.0, 2.0, color="#eeeeee", linewidth=0, zorder=0)
+    axes.axhline(0.0, color=GREY, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
+    axes.set_ylim(-worst, worst)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    axes.set_xlabel("trial")
+    axes.set_ylabel("(measured − predicted) / spread")
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=min(len(found), 3),
+                borderaxespad=0.2, handletextpad=0.1, columnspacing=0.8)  # fmt: skip
+
+
+def _whole(share: float) -> str:
+    return f"{100.0 * share:.0f}{NBSP}%"
 
 
 def _sentences(found: Sequence[Predictions]) -> str:
@@ -185,7 +215,7 @@ def _sentence(p: Predictions) -> str:
     count = len(p.trials)
     hits = [int(np.sum(p.inside(level))) for level in LEVELS]
     shares = ", ".join(
-        f"{hit} ({100 * hit / count:.0f} %) in the {100 * level:.0f} % interval"
+        f"{hit} ({_whole(hit / count)}) in the {_whole(level)} interval"
         for hit, level in zip(hits, LEVELS, strict=True)
     )
     spread = p.spread
@@ -202,7 +232,7 @@ def _sentence(p: Predictions) -> str:
         score = (
             f" Typical error: {size:.1f} predictive standard deviations, so the agent was {sure}."
         )
-    return f"{axis_label(p.name, '')}: of {plural(count, 'measurement')}, {shares}.{score}"
+    return f"{title(p.name)}: of {plural(count, 'measurement')}, {shares}.{score}"
 
 
 def _alt(found: Sequence[Predictions]) -> str:
@@ -212,8 +242,7 @@ def _alt(found: Sequence[Predictions]) -> str:
 
 def _curve_alt(found: Sequence[Predictions]) -> str:
     said = "; ".join(
-        f"{label(p.name)} "
-        + ", ".join(f"{100 * p.coverage(v):.0f} % at {100 * v:.0f} %" for v in LEVELS)
+        f"{label(p.name)} " + ", ".join(f"{_whole(p.coverage(v))} at {_whole(v)}" for v in LEVELS)
         for p in found
     )
-    return f"Measured share of trials inside the predictive interval against the promised share: {said}."
+    return f"Share of trials inside the predictive interval against the promised share: {said}."

@@ -81,7 +81,7 @@ def style() -> Iterator[None]:
     """Set the look for drawing and saving, whatever the surrounding process has set."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
+        mpl.rcParams.update(STYLE)  # type: ignore[arg-type]  # names are checked as set
         yield
 
 
@@ -104,6 +104,13 @@ def panels(
     for spare in flat[count:]:
         spare.set_visible(False)
     return figure, flat[:count]
+
+
+def settle(figure: Figure) -> Figure:
+    """Lay a finished figure out once, so that every format gets the same places."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
 
 
 def png_bytes(figure: Figure) -> bytes:

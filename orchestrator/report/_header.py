@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from statistics import median
 
 from agents import Continuous, Fixed, Parameter
 from orchestrator.campaign import probability_met
@@ -84,6 +85,7 @@ def _facts(record: Record) -> list[tuple[str, str]]:
     hours = lab_hours(record.trials)
     clock = "virtual" if station.get("simulated") else "station"
     return [
+        ("About", str(station.get("description") or "") if imported else ""),
         ("Trials", _trials_text(record)),
         (
             "Station",
@@ -136,7 +138,7 @@ def came_out(record: Record) -> Section:
     name = "What came out"
     if not record.objectives:
         text = "Without objectives no trial is better than another."
-        return Section("best", name, paragraph(text, "absent"))
+        return Section("best", name, paragraph(text, "absent") + _overview(record))
     if record.best is None:
         text = "No trial has given every wished-for value, so there is no best one."
         return Section("best", name, paragraph(text, "absent"))
@@ -151,6 +153,18 @@ def came_out(record: Record) -> Section:
         body += folded("Conditions read back", table(("Condition", "Value"), rows))
     body += "".join(paragraph(f"Note: {w}.", "quiet") for w in trial.warnings)
     return Section("best", name, body)
+
+
+def _overview(record: Record) -> str:
+    """What was measured, where no trial is the best: count, range and median."""
+    rows = []
+    for name in record.observables:
+        seen = sorted(o.observables[name].value for o in record.done if name in o.observables)
+        if seen:
+            ends = [quantity(v, record.unit(name)) for v in (seen[0], median(seen), seen[-1])]
+            rows.append((title(name), str(len(seen)), *ends, record.description(name)))
+    head = ("Observable", "Values", "Lowest", "Median", "Highest", "What it is")
+    return table(head, rows, "about") if rows else ""
 
 
 def _verdict(record: Record, trial: TrialRow) -> str:
@@ -197,7 +211,7 @@ def recipe_table(record: Record, trial: TrialRow) -> str:
                 str(declared.get(parameter.name, {}).get("description", "")),
             )
         )
-    return table(("Parameter", "Asked for", "Read back", "Searched", "What it is"), rows)
+    return table(("Parameter", "Asked for", "Read back", "Searched", "What it is"), rows, "about")
 
 
 def _range(parameter: Parameter) -> str:

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
-from orchestrator.report._figure import NARROW, WIDE, Illustration, png_bytes, style, svg_uri
+from orchestrator.report._figure import (
+    NARROW,
+    WIDE,
+    Illustration,
+    png_bytes,
+    settle,
+    style,
+    svg_uri,
+)
 from orchestrator.report._section import Section
 
 
@@ -23,9 +31,8 @@ class Rendered:
 def render(illustration: Illustration) -> Rendered:
     """Draw an illustration for wide and for narrow screens, and as PNG."""
     with style():
-        wide = illustration.draw(WIDE)
-        png = png_bytes(wide)
-        narrow, broad = svg_uri(illustration.draw(NARROW)), svg_uri(wide)
+        wide, slim = (settle(illustration.draw(layout)) for layout in (WIDE, NARROW))
+        png, narrow, broad = png_bytes(wide), svg_uri(slim), svg_uri(wide)
     alt = escape(illustration.alt, quote=True)
     html = (
         f'<figure id="figure-{illustration.name}"><picture>'

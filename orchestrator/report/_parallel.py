@@ -17,12 +17,13 @@ from matplotlib.figure import Figure
 
 from agents import Categorical, Parameter
 from orchestrator.ledger import TrialRow
-from orchestrator.report._figure import GREY, VERMILLION, Illustration, Layout, new_figure
+from orchestrator.report._figure import VERMILLION, Illustration, Layout, new_figure
 from orchestrator.report._record import Record, is_log
 from orchestrator.report._section import Section, absent
 from orchestrator.report._words import label, number, plural, unit_text
 
 SLUG, TITLE = "recipes", "Recipes"
+_BOX = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
 Points = list[tuple[float, float]]
 
 
@@ -110,7 +111,7 @@ def _draw(record: Record, layout: Layout) -> Figure:
     if layout.narrow:
         axes.set(ylim=(count - 0.6, -0.6), xlim=(-0.03, 1.03))
     else:
-        axes.set(xlim=(-0.4, count - 0.6), ylim=(-0.1, 1.06))
+        axes.set(xlim=(-0.4, count - 0.6), ylim=(-0.12, 1.06))
     axes.axis("off")
     if shade is not None:
         bar = figure.colorbar(
@@ -119,7 +120,7 @@ def _draw(record: Record, layout: Layout) -> Figure:
 extend=_extend(shade),
         )  # fmt: skip
         bar.set_label(shade.text)
-        bar.outline.set_visible(False)  # type: ignore[operator]
+        bar.outline.set_visible(False)
     return figure
 
 
@@ -171,27 +172,37 @@ def _line(
 def _axis(axes: Axes, at: int, parameter: Parameter, flip: bool) -> None:
     ends = [(0.0, float(at)), (1.0, float(at))] if flip else [(float(at), 0.0), (float(at), 1.0)]
     axes.plot(*zip(*ends, strict=True), color="#555555", linewidth=0.9, zorder=1)
-    for place_, text in _ticks(parameter):
+    for index, (place_, text) in enumerate(_ticks(parameter)):
         spot = (place_, at) if flip else (at, place_)
-        shift = (0, -6) if flip else (4, 0)
         axes.annotate(
-            text, spot, xytext=shift, textcoords="offset points", fontsize=7, color="#333333",
-            ha=_side(place_) if flip else "left", va="top" if flip else "center", zorder=6,
-            bbox={"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.75},
+            text, spot, textcoords="offset points", fontsize=7, color="#333333", zorder=6,
+            **_beside(place_, flip, lower=flip and index % 2 == 1 and _crowded(parameter)),
         )  # fmt: skip
     unit = unit_text(getattr(parameter, "unit", ""))
     name = label(parameter.name) + (f" [{unit}]" if unit else "")
     name += " (log)" if is_log(parameter) else ""
     if flip:
         axes.annotate(name, (0.0, at), xytext=(0, 4), textcoords="offset points", va="bottom",
-                      fontsize=8, fontweight="bold", zorder=6)  # fmt: skip
+                      fontsize=8, fontweight="bold", zorder=6, bbox=_BOX)  # fmt: skip
     else:
-        axes.annotate(name, (at, 1.0), xytext=(-2, 8), textcoords="offset points", rotation=28,
+        axes.annotate(name, (at, 1.0), xytext=(-2, 15), textcoords="offset points", rotation=28,
                       ha="left", va="bottom", fontsize=8, fontweight="bold", zorder=6)  # fmt: skip
 
 
-def _side(at: float) -> str:
-    return "left" if at < 0.05 else "right" if at > 0.95 else "center"
+def _crowded(parameter: Parameter) -> bool:
+    return isinstance(parameter, Categorical) and sum(map(len, parameter.choices)) > 40
+
+
+def _beside(at: float, flip: bool, *, lower: bool = False) -> dict[str, Any]:
+    """Where a tick's text stands: beyond the ends of an upright axis, beside its middle."""
+    if flip:
+        side = "left" if at < 0.05 else "right" if at > 0.95 else "center"
+        return {"xytext": (0, -15 if lower else -6), "ha": side, "va": "top", "bbox": _BOX}
+    if at < 0.02:
+        return {"xytext": (0, -5), "ha": "center", "va": "top"}
+    if at > 0.98:
+        return {"xytext": (0, 5), "ha": "center", "va": "bottom"}
+    return {"xytext": (4, 0), "ha": "left", "va": "center", "bbox": _BOX}
 
 
 def _ticks(parameter: Parameter) -> list[tuple[float, str]]:
@@ -228,4 +239,4 @@ def _caption(record: Record) -> str:
     return " ".join(parts)
 
 
-__all__ = ["GREY", "parallel", "place", "runs", "shade_of"]
+__all__ = ["parallel", "place", "runs", "shade_of"]

@@ -101,7 +101,8 @@ class Record:
 
     def ranked(self, count: int) -> list[int]:
         """Numbers of the best trials, best first."""
-        left, found = list(self.done), []
+        left = list(self.done)
+        found: list[int] = []
         while len(found) < count and self.objectives:
             best = best_trial(left, self.objectives, self.campaign.confidence)
             if best is None:

@@ -160,8 +160,7 @@ def _emission(
     wishes: Sequence[Objective],
     limits: tuple[float, float],
 ) -> None:
-    best = " (best)" if light.trial.number == record.best else ""
-    axes.set_title(f"Trial {light.trial.number}{best}")
+    _heading(record, axes, light)
     axes.set_xlim(*limits)
     if light.emission is None:
         axes.text(0.5, 0.5, "no emission spectrum", ha="center", transform=axes.transAxes)
@@ -170,7 +169,7 @@ def _emission(
     axes.plot(axis, counts, color=BLUE, linewidth=0.8, zorder=3)
     visible = counts[(axis >= limits[0]) & (axis <= limits[1])]
     low, high = float(visible.min()), float(visible.max())
-    axes.set_ylim(min(0.0, low) - 0.03 * (high - low), high + 0.32 * (high - low))
+    axes.set_ylim(min(0.0, low) - 0.03 * (high - low), high + 0.08 * (high - low))
     shade(axes, wishes, across=False)
     for name, seen in _positions(record, light):
         axes.axvline(
@@ -178,9 +177,6 @@ def _emission(
         )
     unit = unit_text(light.counts_unit)
     axes.set_ylabel(f"PL [{unit}]" if unit else "PL")
-    axes.text(
-        0.02, 0.98, _summary(record, light), transform=axes.transAxes, va="top", fontsize=7.2
-    )
     axes.ticklabel_format(axis="y", style="plain")
     axes.locator_params(axis="both", nbins=5)
 
@@ -192,13 +188,25 @@ def _positions(record: Record, light: Light) -> list[tuple[str, float]]:
     return [(n, s.value) for n, s in seen if s.unit == light.axis_unit]
 
 
-def _summary(record: Record, light: Light) -> str:
-    lines = []
+def _heading(record: Record, axes: Axes, light: Light) -> None:
+    """Set the trial in bold above what was measured of it."""
+    lines = _summary(record, light)
+    best = ", the best" if light.trial.number == record.best else ""
+    axes.set_title("\n".join(lines), fontsize=7.5, fontweight="normal", linespacing=1.25)
+    axes.annotate(
+        f"Trial {light.trial.number}{best}", (0.0, 1.0), xycoords="axes fraction",
+        xytext=(0, 7.0 + 10.2 * len(lines)), textcoords="offset points", va="bottom",
+        fontsize=9, fontweight="bold",
+    )  # fmt: skip
+
+
+def _summary(record: Record, light: Light) -> list[str]:
+    lines: list[str] = []
     for name in record.observables[:4]:
         seen = light.trial.observables.get(name)
         if seen is not None:
             lines.append(f"{label(name)} {measured(seen.value, seen.se, seen.unit)}")
-    return "\n".join(lines)
+    return lines
 
 
 def _absorbance(
@@ -235,14 +243,16 @@ def _caption(record: Record, lights: Sequence[Light]) -> str:
         )
     seconds = [f"{number(s, 3)} s" for light in lights if (s := light.seconds) is not None]
     if seconds:
-        parts.append(f"Counts in {', '.join(seconds)} of integration.")
+        same = list(dict.fromkeys(seconds))
+        shown = ", ".join(same if len(same) == 1 else seconds)
+        parts.append(f"Counts in {shown} of integration.")
     if all(light.dark_taken for light in lights):
         parts.append("The dark spectrum of the same integration time is subtracted.")
     else:
         kept = [light.trial.number for light in lights if not light.dark_taken]
         parts.append(
-            f"Trial {numbers(kept)} has no dark spectrum of the same axis and integration time, so "
-            "its dark level is still in."
+            f"Trial {numbers(kept)} has no dark spectrum of the same axis and integration time, "
+            "so its dark level is still in."
         )
     parts.append("Beneath, the absorbance: its edge lies somewhat to the blue of the emission.")
     return " ".join(parts)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from orchestrator.events import (
@@ -32,7 +34,7 @@ from orchestrator.report._figure import (
 )
 from orchestrator.report._record import Record
 from orchestrator.report._section import Section
-from orchestrator.report._words import moment, number, paragraph, plural
+from orchestrator.report._words import NBSP, moment, number, paragraph, plural
 
 SLUG, TITLE = "timeline", "Event timeline"
 _COLOURS = {
@@ -76,32 +78,49 @@ def _kinds(record: Record) -> list[str]:
 
 def _draw(record: Record, layout: Layout) -> Figure:
     kinds = _kinds(record)
-    figure = new_figure(layout.width, 0.23 * len(kinds) + 2.0)
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[0.23 * len(kinds) + 0.2, 1.1])
+    since, unit = elapsed(record)
+    height = 0.23 * len(kinds) + 0.2
+    if since[-1] > 0.0:
+        figure = new_figure(layout.width, height + 1.8)
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[height, 1.1])
+        _clock(record, lower, since, unit)
+    else:
+        figure = new_figure(layout.width, height + 0.6)
+        upper = lower = figure.subplots()
+    _rows(record, upper, kinds)
+    lower.set_xlabel("event number")
+    lower.set_xlim(0.0, record.events[-1][0].seq + 1.0)
+    return figure
+
+
+def _rows(record: Record, axes: Axes, kinds: Sequence[str]) -> None:
     for row, kind in enumerate(kinds):
         at = [event.seq for event, _ in record.events if event.type == kind]
-        upper.plot(
+        axes.plot(
             at, np.full(len(at), row), linestyle="none", marker="|" if len(at) > 40 else "s",
             markersize=7 if len(at) > 40 else 4, color=_COLOURS.get(kind, GREY), zorder=3,
         )  # fmt: skip
-    upper.set_yticks(range(len(kinds)), kinds)
-    upper.set_ylim(len(kinds) - 0.4, -0.6)
-    upper.grid(axis="y", color="#eeeeee", linewidth=0.8)
-    upper.spines["left"].set_visible(False)
-    upper.tick_params(axis="y", length=0)
-    since, unit = elapsed(record)
+    axes.set_yticks(range(len(kinds)), kinds)
+    axes.set_ylim(len(kinds) - 0.4, -0.6)
+    axes.grid(axis="y", color="#eeeeee", linewidth=0.8)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    _interruptions(record, axes)
+
+
+def _clock(record: Record, axes: Axes, since: Sequence[float], unit: str) -> None:
     seqs = [event.seq for event, _ in record.events]
-    lower.plot(
+    axes.plot(
         seqs, since, color=BLUE, linewidth=1.3, drawstyle="steps-post", marker=".", markersize=3
     )
-    lower.set_ylabel(f"elapsed [{unit}]")
-    lower.set_xlabel("event number")
-    lower.set_xlim(0.0, seqs[-1] + 1.0)
-    for axes in (upper, lower):
-        for event, _ in record.events:
-            if event.type in INTERRUPTIONS:
-                axes.axvline(event.seq, color=ORANGE, linewidth=0.9, zorder=1)
-    return figure
+    axes.set_ylabel(f"elapsed [{unit}]")
+    _interruptions(record, axes)
+
+
+def _interruptions(record: Record, axes: Axes) -> None:
+    for event, _ in record.events:
+        if event.type in INTERRUPTIONS:
+            axes.axvline(event.seq, color=ORANGE, linewidth=0.9, zorder=1)
 
 
 def _story(record: Record) -> str:
@@ -157,9 +176,12 @@ def _alt(record: Record) -> str:
 def _caption(record: Record) -> str:
     first, last = record.events[0][0], record.events[-1][0]
     seq, gap = _longest_gap(record)
+    count = plural(len(record.events), "event")
+    since = (datetime.fromisoformat(last.at) - datetime.fromisoformat(first.at)).total_seconds()
+    if since == 0.0:
+        return f"{count}, recorded at one moment, {moment(first.at)}."
     parts = [
-        f"{plural(len(record.events), 'event')} from {moment(first.at)} to {moment(last.at)}, in the "
-        "order of the record."
+        f"{count} within {_duration(since)} from {moment(first.at)} on, in the order of the record."
     ]
     parts.append("A jump of the lower curve is a pause; orange lines are pauses and resumptions.")
     if gap >= 1.0:
@@ -170,8 +192,8 @@ def _caption(record: Record) -> str:
 def _duration(seconds: float) -> str:
     for size, unit in ((86400.0, "d"), (3600.0, "h"), (60.0, "min")):
         if seconds >= 2.0 * size:
-            return f"{number(seconds / size, 3)} {unit}"
-    return f"{number(seconds, 3)} s"
+            return f"{number(seconds / size, 3)}{NBSP}{unit}"
+    return f"{number(seconds, 3)}{NBSP}s"
 
 
 __all__ = ["elapsed", "timeline"]

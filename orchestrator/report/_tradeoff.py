@@ -8,6 +8,7 @@ from itertools import combinations
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from agents import Objective
 from orchestrator.campaign import Outcome
@@ -45,13 +46,25 @@ class Scale:
         shown = f"{number(self.centre, 6)} {unit_text(unit)}".rstrip()
         return f"|{name} − {shown}|{tail}"
 
+    @property
+    def half(self) -> float | None:
+        """Half the width of the wanted band, where the axis is a distance from its centre."""
+        low, high = self.objective.bounds()
+        if self.centre is None or low is None or high is None:
+            return None
+        return (high - low) / 2.0
+
     def limits(self) -> Objective:
         """The wish in terms of this axis."""
         if self.centre is None:
             return self.objective
-        low, high = self.objective.bounds()
-        half = (high - low) / 2.0 if low is not None and high is not None else None
-        return Objective(self.objective.observable, "constraint", max=half)
+        return Objective(self.objective.observable, "constraint", max=self.half)
+
+    def span(self, values: Sequence[float]) -> tuple[float, float]:
+        """Axis limits; a distance is drawn on a log scale beyond the wanted band."""
+        if not self.half:
+            return widen(values, [self.objective])
+        return -0.25 * self.half, 1.6 * max(2.0 * self.half, *values)
 
 
 def scale(objective: Objective) -> Scale:
@@ -131,8 +144,15 @@ def _pair(record: Record, axes: Axes, first: Scale, second: Scale) -> None:
             *([value] for value in known[record.best]), marker="o", markersize=10.5, mfc="none",
             mec=BLACK, markeredgewidth=1.2, linestyle="none", label="best trial", zorder=4,
         )  # fmt: skip
-    axes.set_xlim(*widen([x for x, _ in known.values()], [first.limits()]))
-    axes.set_ylim(*widen([y for _, y in known.values()], [second.limits()]))
+    if first.half:
+        axes.set_xscale("symlog", linthresh=first.half, linscale=0.6)
+    if second.half:
+        axes.set_yscale("symlog", linthresh=second.half, linscale=0.6)
+    for axis, used in ((axes.xaxis, first), (axes.yaxis, second)):
+        if used.half:
+            axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axes.set_xlim(*first.span([x for x, _ in known.values()]))
+    axes.set_ylim(*second.span([y for _, y in known.values()]))
     shade(axes, [first.limits()], across=False)
     shade(axes, [second.limits()])
     axes.set_xlabel(_directed(first, record))
@@ -164,8 +184,8 @@ def front_of(record: Record, first: Scale, second: Scale) -> list[int]:
 
 def _alt(record: Record, pairs: Sequence[tuple[Scale, Scale]]) -> str:
     shown = "; ".join(
-        f"{label(a.objective.observable)} against {label(b.objective.observable)}, front of trials "
-        f"{numbers(sorted(front_of(record, a, b))) or 'none'}"
+        f"{label(a.objective.observable)} against {label(b.objective.observable)}, front of "
+        f"trials {numbers(sorted(front_of(record, a, b))) or 'none'}"
         for a, b in pairs
     )
     return f"Scatter of {plural(len(record.done), 'trial')}: {shown}."
@@ -186,7 +206,9 @@ def _caption(record: Record, pairs: Sequence[tuple[Scale, Scale]]) -> str:
             "panels show that objective against each bound, with the front of that pair in blue."
         )
     if any(s.centre is not None for pair in pairs for s in pair):
-        parts.append("For a target, the axis is the distance from it.")
+        parts.append(
+            "For a target, the axis is the distance from it, on a log scale beyond the band."
+        )
     parts.append(
         "Green shading is where a wish is met; a good trial lies in both bands. A steep front "
         "means that the one is bought with the other."

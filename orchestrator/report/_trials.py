@@ -113,11 +113,14 @@ def provenance(record: Record) -> Section:
     facts.append(("Observables derived by", ", ".join(methods)))
     before = definitions(facts) + "".join(_agents(record)) + _instruments(record)
     command = f"dotpilot replay verify {row.id}"
-    before += (
-        "<p>Every number on this page is read from the record. This command checks the chain of "
-        "events, derives every observable again from the stored spectra and asks the agent again "
-        f"for every proposal:</p><pre>{escape(command)}</pre>"
-    )
+    checks = "This command checks the chain of events and the tables that are read from it:"
+    if row.source != "imported":
+        checks = (
+            "This command checks the chain of events, derives every observable again from the "
+            "stored spectra and asks the agent again for every proposal:"
+        )
+    before += paragraph(f"Every number on this page is read from the record. {checks}")
+    before += f"<pre>{escape(command)}</pre>"
     return Section("provenance", "Provenance", before)
 
 

@@ -9,7 +9,16 @@ from typing import Any
 
 from agents import Objective
 
-_UNITS = {"degC": "°C", "percent": "%", "degree_Celsius": "°C", "nanometer": "nm", "um": "µm"}
+NBSP = "\u00a0"
+_UNITS = {
+    "degC": "°C",
+    "percent": "%",
+    "degree_Celsius": "°C",
+    "nanometer": "nm",
+    "um": "µm",
+    "microliter": "µL",
+    "uL": "µL",
+}
 _WORDS = {"plqy": "PLQY", "fwhm": "FWHM", "pl": "PL", "cs": "Cs", "pb": "Pb", "br": "Br"}
 
 
@@ -45,9 +54,15 @@ def number(value: float, digits: int = 4) -> str:
         text = f"{value:.{max(digits - 1 - _exponent(value), 0)}f}"
         return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
     if 1.0 <= abs(value) < 1e7:
-        return f"{value:,.0f}".replace(",", "\u202f").replace("-", "−")
+        return grouped(value)
     mantissa, _, power = f"{value:.{digits - 1}e}".partition("e")
     return f"{mantissa} × 10^{int(power)}".replace("-", "−")
+
+
+def grouped(value: float) -> str:
+    """Return a whole number with thin spaces between groups of digits, from five digits on."""
+    text = f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.0f}"
+    return text.replace(",", "\u202f").replace("-", "−")
 
 
 def _exponent(value: float) -> int:
@@ -56,16 +71,14 @@ def _exponent(value: float) -> int:
 
 def measured(value: float, error: float | None, unit: str = "") -> str:
     """Return `value ± error unit`, rounded where the error's second digit stands."""
-    tail = f" {unit_text(unit)}" if unit_text(unit) else ""
+    tail = f"{NBSP}{unit_text(unit)}" if unit_text(unit) else ""
     if not error or not math.isfinite(error):
         return number(value) + tail
     places = 1 - _exponent(error)
-    if -1 <= places <= 8:
-        pair = (f"{value:.{max(places, 0)}f}", f"{error:.{max(places, 0)}f}")
-        return " ± ".join(pair).replace("-", "−") + tail
-    if 0 > places >= -6:
-        pair = (number(round(value, places), 7), number(round(error, places), 7))
-        return " ± ".join(pair) + tail
+    if 0 < places <= 8:
+        return f"{value:.{places}f} ± {error:.{places}f}".replace("-", "−") + tail
+    if -6 <= places <= 0:
+        return f"{grouped(round(value, places))} ± {grouped(round(error, places))}{tail}"
     return f"{number(value)} ± {number(error, 2)}{tail}"
 
 
@@ -74,25 +87,28 @@ def quantity(value: Any, unit: str = "") -> str:
     if isinstance(value, str):
         return label(value)
     shown = unit_text(unit)
-    return f"{number(float(value))} {shown}".rstrip()
+    return f"{number(float(value))}{NBSP}{shown}".rstrip()
 
 
 def percent(probability: float) -> str:
     """Return a probability as a percentage that never rounds to a false 0 or 100."""
     share = 100.0 * probability
     if 0.0 < share < 0.1:
-        return "< 0.1 %"
+        return f"<{NBSP}0.1{NBSP}%"
     if 99.9 < share < 100.0:
-        return "> 99.9 %"
-    return f"{share:.1f} %" if share < 10.0 or share > 90.0 else f"{share:.0f} %"
+        return f">{NBSP}99.9{NBSP}%"
+    fine = 0.0 < share < 10.0 or 90.0 < share < 100.0
+    text = f"{share:.1f}" if fine else f"{share:.0f}"
+    return f"{text.removesuffix('.0')}{NBSP}%"
 
 
 def objective_text(objective: Objective) -> str:
     """Say one objective without its observable: `512 ± 1.5 nm`, `at most 18 nm`."""
     unit = objective.unit
     if objective.goal == "target" and objective.value is not None:
-        shown = f" {unit_text(unit)}" if unit else ""
-        return f"on target at {number(objective.value, 6)} ± {number(objective.tolerance or 0.0)}{shown}"
+        shown = f"{NBSP}{unit_text(unit)}" if unit else ""
+        width = number(objective.tolerance or 0.0)
+        return f"on target at {number(objective.value, 6)} ± {width}{shown}"
     goal = {"minimise": "as small as possible", "maximise": "as large as possible"}
     words = [goal[objective.goal]] if objective.goal in goal else []
     if objective.min is not None:
@@ -144,9 +160,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") ->
     return f'<div class="scroll" tabindex="0">{inner}</div>'
 
 
-def folded(summary: str, inner: str, *, opened: bool = False) -> str:
+def folded(summary: str, inner: str) -> str:
     """Return a part that a reader can unfold."""
-    return f"<details{' open' if opened else ''}><summary>{escape(summary)}</summary>{inner}</details>"
+    return f"<details><summary>{escape(summary)}</summary>{inner}</details>"
 
 
 def _class(kind: str) -> str:
