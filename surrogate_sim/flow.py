@@ -102,7 +102,7 @@ def formula_units(feed: Composition, temperature: float, f: Constants) -> float:
     warm = np.exp(f["solubility_enthalpy"] / BOLTZMANN * (1.0 / ROOM - 1.0 / temperature))
     acid = max(feed.acid, _LEAST) / f["reference_acid"]
     dissolved = f["solubility"] * acid ** f["solubility_acid"] * float(warm)
-    return limit * kept * max(0.0, 1.0 - dissolved / max(limit, _LEAST))
+    return float(limit * kept * max(0.0, 1.0 - dissolved / max(limit, _LEAST)))
 
 
 def mean_edge(feed: Composition, at: Conditions, units: float, f: Constants) -> float:
@@ -144,11 +144,11 @@ def dispersion(feed: Composition, at: Conditions, units: float, f: Constants) ->
 
 
 def coverage(feed: Composition, f: Constants) -> float:
-    """Share of the surface that acid-amine ion pairs cap (Langmuir, pair limited by the scarcer)."""
+    """Share of the surface that acid-amine ion pairs cap (Langmuir; the scarcer one limits)."""
     pair = _smooth_least(feed.acid, feed.amine, sharpness=4.0) * _ACID_MOLAR
     affinity = f["coverage_affinity"] * (feed.ligand_length / 18.0) ** f["coverage_chain"]
     crowd = 1.0 + feed.lead / 20.0  # more surface shares the ligands of a concentrated feed
-    return affinity * pair / (crowd + affinity * pair)
+    return float(affinity * pair / (crowd + affinity * pair))
 
 
 def trap_density(

@@ -217,7 +217,7 @@ def film_fraction(capillary: float) -> float:
     Film thickness after Aussillous and Quere 2000, Phys. Fluids.
     """
     ca = capillary ** (2.0 / 3.0)
-    return 2.0 * 1.34 * ca / (1.0 + 3.34 * ca)
+    return float(2.0 * 1.34 * ca / (1.0 + 3.34 * ca))
 
 
 def tanks(pair: FluidPair, velocity: float, bore: float, position: float) -> float:
@@ -258,4 +258,4 @@ def residence_quantiles(
 def _normal_scores(probability: NDArray[np.float64]) -> NDArray[np.float64]:
     """Standard normal quantiles, antisymmetric to the last bit."""
     scores = np.asarray(ndtri(probability), dtype=float)
-    return 0.5 * (scores - scores[::-1])
+    return np.asarray(0.5 * (scores - scores[::-1]))

@@ -44,13 +44,13 @@ def check_halides(chloride: ArrayLike, iodide: ArrayLike) -> tuple[Array, Array]
     x_cl, x_i = np.asarray(chloride, float), np.asarray(iodide, float)
     if np.any((x_cl < 0) | (x_cl > 1) | (x_i < 0) | (x_i > 1)):
         raise ValueError(
-            f"halide fractions must lie in 0 to 1, but got chloride {chloride} and iodide "
-            f"{iodide}; give mole fractions"
+            f"halide fractions must lie in 0 to 1, but got chloride {chloride!r} and iodide "
+            f"{iodide!r}; give mole fractions"
         )
     if np.any((x_cl > 0) & (x_i > 0)):
         raise MiscibilityError(
             "chloride and iodide do not mix in one crystal, but got chloride "
-            f"{chloride} with iodide {iodide}; exchange with one of them only"
+            f"{chloride!r} with iodide {iodide!r}; exchange with one of them only"
         )
     return x_cl, x_i
 
@@ -94,7 +94,7 @@ def equivalent_edge(size: ArrayLike, shape: str = "cube") -> Array:
         raise ValueError(f"a shape must be one of {', '.join(_SHAPES)}, but got {shape!r}")
     edge = np.asarray(size, float)
     if np.any(edge <= 0.0):
-        raise ValueError(f"a size must be positive, but got {size} nm")
+        raise ValueError(f"a size must be positive, but got {size!r} nm")
     return np.asarray(edge * (SPHERE_TO_CUBE if shape == "sphere" else 1.0))
 
 
@@ -156,8 +156,8 @@ def edge_from_energy(
     excess = np.asarray(energy, float) - limit
     if np.any(excess <= 0.0):
         raise ValueError(
-            f"an emission energy must exceed that of large dots, {limit} eV, but got {energy} eV; "
-            "give a higher energy or another composition"
+            f"an emission energy must exceed that of large dots, {limit!r} eV, but got "
+            f"{energy!r} eV; give a higher energy or another composition"
         )
     mass = _vegard("reduced_mass", x_cl, x_i, c) / c["reduced_mass_bromide"]
     q, slope = c["confinement_quadratic"], c["confinement_linear"]

@@ -105,9 +105,8 @@ def table(name: str) -> Mapping[str, Constant]:
 @cache
 def nominal() -> FlowParameters:
     """Return the nominal lab: every constant at its tabulated value."""
-    return FlowParameters(
-        *(Values({k: c.value for k, c in table(name).items()}) for name in TABLES)
-    )
+    materials, flow = (Values({k: c.value for k, c in table(n).items()}) for n in TABLES)
+    return FlowParameters(materials, flow)
 
 
 def draw(seed: int) -> FlowParameters:
@@ -120,7 +119,8 @@ def draw(seed: int) -> FlowParameters:
     """
     if seed < 0:
         raise ValueError(f"a hidden lab's seed must be at least 0, but got {seed}")
-    return FlowParameters(*(_drawn(name, seed) for name in TABLES), seed=seed)
+    materials, flow = (_drawn(name, seed) for name in TABLES)
+    return FlowParameters(materials, flow, seed)
 
 
 def _drawn(name: str, seed: int) -> Values:

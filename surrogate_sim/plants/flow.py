@@ -28,6 +28,8 @@ Array = NDArray[np.float64]
 KELVIN = 273.15
 _ENERGY = np.linspace(1.2, 3.6, 601)
 _FOULING = {"none": "", "gas": "fouling_gas", "fluorinated_oil": "fouling_oil"}
+_RESTING = ""
+"""Stands for the pure solvent that the line holds before anything is fed."""
 _STATE = {"clock": 0.0, "film": 0.0, "drawn": {}}
 
 
@@ -84,7 +86,7 @@ class FlowPlant:
         self._carrier_flow = 0.0
         self._heater = self._setpoint = parameters.flow["ambient"]
         self._position = 0.5 * line.length
-        self._history = StreamHistory(Segment(0.0, {}, "none"))
+        self._history = StreamHistory(Segment(0.0, {_RESTING: 1.0}, "none"))
         self._cached: Product | None = None
 
     def _restored(self, state: Mapping[str, Any] | None) -> tuple[float, float, dict[str, float]]:
@@ -292,8 +294,9 @@ class FlowPlant:
         name = "washout_single" if self._carrier == "none" else "washout_segmented"
         volume = line.dead_volume + line.area * self._position + line.cell_volume
         shares = self._history.at(volume, f[name])
-        feed_parts = [(v, self._inlets[n]) for n, v in shares.items() if self._is_feed(n)]
-        salt_parts = [(v, self._inlets[n]) for n, v in shares.items() if not self._is_feed(n)]
+        contents = {**self._inlets, _RESTING: Composition()}
+        feed_parts = [(v, contents[n]) for n, v in shares.items() if self._is_feed(n)]
+        salt_parts = [(v, contents[n]) for n, v in shares.items() if not self._is_feed(n)]
         feed = mix(feed_parts)
         if feed.lead <= 0.0 or feed.caesium <= 0.0 or self._total() <= 0.0:
             return None
@@ -302,7 +305,7 @@ class FlowPlant:
         return product(feed, mix(feed_parts + salt_parts), share, self._conditions(share), self._p)
 
     def _is_feed(self, inlet: str) -> bool:
-        return self._stages[inlet] == "synthesis"
+        return self._stages.get(inlet, "synthesis") == "synthesis"
 
     def _conditions(self, share: float) -> Conditions:
         pair = hydrodynamics.FLUID_PAIRS[self._carrier]
