@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from surrogate_sim import optics
+from surrogate_sim.materials import HC, ROOM, emission_energy
+from surrogate_sim.optics import Ensemble
+from surrogate_sim.parameters import nominal
+
+C = nominal().materials
+ENERGY = np.linspace(1.5, 3.6, 8001)
+EXCITATION = HC / 365.0
+
+
+def dots(edge, amount=None, quantum_yield=1.0, chloride=0.0, iodide=0.0) -> Ensemble:
+    edge = np.atleast_1d(np.asarray(edge, float))
+    full = np.ones_like(edge)
+    amounts = full if amount is None else np.asarray(amount, float)
+    return Ensemble(
+        edge, amounts, chloride * full, iodide * full, quantum_yield * full, ROOM * full
+    )
+
+
+def test_area_of_the_spectrum_is_the_quantum_yield():
+    ensemble = dots([5.0, 8.0, 12.0], [1.0, 2.0, 0.5], 0.6)
+    shape = optics.emission_shape(ensemble, ENERGY, EXCITATION, C)
+    assert np.trapezoid(shape, ENERGY) == pytest.approx(0.6, rel=1e-9)
+
+
+def test_area_is_weighted_by_what_each_class_absorbs():
+    ensemble = Ensemble(
+        **{**vars(dots([5.0, 12.0], [1.0, 3.0])), "quantum_yield": np.array([1.0, 0.0])}
+    )
+    share = optics.absorbed_share(ensemble, EXCITATION, C)
+    shape = optics.emission_shape(ensemble, ENERGY, EXCITATION, C)
+    assert np.trapezoid(shape, ENERGY) == pytest.approx(share[0], rel=1e-9)
+    assert share[0] == pytest.approx(0.25, rel=1e-6)  # same solid, a quarter of the volume
+
+
+def test_equal_dots_show_the_width_and_place_of_one():
+    shape = optics.emission_shape(dots(8.0), ENERGY, EXCITATION, C)
+    above = ENERGY[shape > 0.5 * shape.max()]
+    assert above[-1] - above[0] == pytest.approx(0.070 * (1.0 + (2.5 / 8.0) ** 2), abs=6e-4)
+    assert ENERGY[shape.argmax()] == pytest.approx(float(emission_energy(8.0)), abs=3e-4)
+
+
+def test_width_grows_with_heat_confinement_and_disorder():
+    base = optics.linewidth(8.0, 0.0, 0.0, ROOM, C)
+    assert optics.linewidth(8.0, 0.0, 0.0, ROOM + 60.0, C) > base
+    assert optics.linewidth(5.0, 0.0, 0.0, ROOM, C) > base
+    assert optics.linewidth(8.0, 0.0, 0.5, ROOM, C) > base
+    assert optics.linewidth(8.0, 0.0, 1.0, ROOM, C) == pytest.approx(float(base))
+
+
+@pytest.mark.parametrize("exciton", [1.9, 2.45, 2.7, 3.05])
+def test_absorption_is_continuous_and_ends_on_the_plateau(exciton):
+    energy = np.linspace(exciton - 0.6, 3.7, 20001)
+    found = optics.absorption_coefficient(energy, exciton, C)
+    assert np.max(np.abs(np.diff(found))) < 0.01 * found.max()
+    assert found[0] < 1e-6 * found.max()
+    assert found[-1] == pytest.approx(float(optics.plateau_absorption(3.7, C)))
+
+
+def test_plateau_passes_the_tabulated_coefficients():
+    found = optics.plateau_absorption(HC / np.array([400.0, 335.0]), C)
+    np.testing.assert_allclose(found, [7.5e4, 1.7e5])
+
+
+def test_absorbance_follows_concentration_and_path():
+    one = optics.absorbance(dots([8.0]), ENERGY, 1.0, C)
+    np.testing.assert_allclose(optics.absorbance(dots([8.0], [2.0]), ENERGY, 0.5, C), one)
+    # 1 mM of formula units, 119.4 cm3/mol, 7.5e4 /cm at 400 nm, 1 mm
+    expected = 1e-6 * 119.4 * 7.5e4 * 0.1 / np.log(10.0)
+    found = optics.absorbance(dots([8.0]), np.array([HC / 400.0]), 1.0, C)
+    assert found[0] == pytest.approx(expected, rel=0.01)
+
+
+def test_primary_inner_filter():
+    # FL-18: within 6 % up to 0.05, beyond it at 0.1
+    assert 1.0 - optics.primary_factor(0.05) <= 0.06
+    assert 1.0 - optics.primary_factor(0.1) > 0.06
+    assert optics.primary_factor(0.0) == pytest.approx(1.0)
+    assert optics.escape(0.3, 0.0) == pytest.approx(1.0 - 10.0**-0.3)
+    numeric = quad(lambda x: np.log(10) * 0.3 * 10.0 ** -((0.3 + 0.2) * x), 0.0, 1.0)[0]
+    assert optics.escape(0.3, 0.2) == pytest.approx(numeric)
+
+
+def test_reabsorption_shifts_the_line_to_the_red():
+    ensemble = dots([8.0], [20.0])
+    shape = optics.emission_shape(ensemble, ENERGY, EXCITATION, C)
+    peaks = []
+    for path in (1e-3, 0.1, 1.0):
+        taken = optics.absorbance(ensemble, ENERGY, path, C)
+        first = float(optics.absorbance(ensemble, np.array([EXCITATION]), path, C)[0])
+        peaks.append(ENERGY[(shape * optics.escape(first, taken)).argmax()])
+    assert peaks[0] > peaks[1] > peaks[2]
+
+
+@pytest.mark.parametrize("traps", [0.0, 0.03, 1.0, 8.0, 60.0])
+def test_quantum_yield_is_the_integral_of_the_decay(traps):
+    lifetime = 8.0
+    area = quad(
+        lambda t: float(optics.decay(t, traps, lifetime, C)), 0.0, 400.0, limit=400, points=[1, 5]
+    )[0]
+    unquenched = optics.quantum_yield(0.0, lifetime, ROOM, C)
+    found = optics.quantum_yield(traps, lifetime, ROOM, C)
+    assert found / unquenched == pytest.approx(area / lifetime, rel=1e-6)
+
+
+def test_larger_dots_tolerate_the_same_surface_better():
+    edge = np.array([4.0, 7.0, 12.0])
+    lifetime = optics.radiative_lifetime(edge, 0.0, 0.0, C)
+    found = optics.quantum_yield(optics.mean_traps(edge, 1e-3, C), lifetime, ROOM, C)
+    assert np.all(np.diff(found) > 0.0)
+
+
+def test_heavier_halides_and_larger_dots_live_longer():
+    # FL-16: 3 to 60 ns, heavier halide longer
+    chloride, bromide, iodide = (
+        float(optics.radiative_lifetime(8.0, *x, C)) for x in ((1, 0), (0, 0), (0, 1))
+    )
+    assert 3.0 <= chloride < bromide < iodide <= 60.0
+    assert optics.radiative_lifetime(12.0, 0, 0, C) > bromide
+
+
+def test_nothing_absorbs_nothing_shines():
+    empty = dots([8.0], [0.0])
+    assert optics.absorbed_share(empty, EXCITATION, C).sum() == 0.0
+    assert np.all(optics.emission_shape(empty, ENERGY, EXCITATION, C) == 0.0)
