@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
-from scipy.stats import binom, norm
+from scipy.special import bdtr
 
 from orchestrator.report._figure import (
     BLACK,
@@ -64,7 +65,7 @@ class Predictions:
 
     def inside(self, level: float) -> NDArray[np.bool_]:
         """Which measurements lie inside the central predictive interval, normal errors."""
-        half = float(norm.ppf(0.5 + level / 2.0)) * self.spread
+        half = NormalDist().inv_cdf(0.5 + level / 2.0) * self.spread
         return np.asarray(np.abs(self.value - self.mean) <= half)
 
 
@@ -163,7 +164,7 @@ def _curve(found: Sequence[Predictions], layout: Layout) -> Figure:
 def _coverage(axes: Axes, found: Sequence[Predictions]) -> None:
     levels = np.linspace(0.02, 0.98, 49)
     count = min(len(p.trials) for p in found)
-    band = [binom.ppf(q, count, levels) / count for q in (0.05, 0.95)]
+    band = [binomial_quantile(q, count, levels) / count for q in (0.05, 0.95)]
     axes.fill_between(levels, band[0], band[1], color="#eeeeee", step="mid", linewidth=0, zorder=0)
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
     for i, p in enumerate(found):
@@ -180,6 +181,18 @@ def _coverage(axes: Axes, found: Sequence[Predictions]) -> None:
     axes.set_ylabel("measured share inside")
     axes.set_xticks([0.0, *LEVELS], ["0", *(f"{100 * v:.0f} %" for v in LEVELS)])
     axes.set_yticks([0.0, 0.5, 1.0], ["0", "50 %", "100 %"])
+
+
+def binomial_quantile(quantile: float, count: int, chances: Array) -> Array:
+    """Smallest number of successes whose cumulative probability reaches `quantile`.
+
+    Args:
+        quantile: Between 0 and 1.
+        count: Number of tries.
+        chances: Probability of success in one try, shape (n,).
+    """
+    below = bdtr(np.arange(count + 1.0)[:, None], count, chances[None, :])
+    return np.asarray(np.argmax(below >= quantile, axis=0), dtype=np.float64)
 
 
 def _errors(axes: Axes, found: Sequence[Predictions]) -> None:

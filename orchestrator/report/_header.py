@@ -109,6 +109,8 @@ def _trials_text(record: Record) -> str:
     shown = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in counts.items())
     budget = record.campaign.trials
     of = f" of at most {budget}" if budget and record.row.source != "imported" else ""
+    if len(counts) == 1:
+        return f"{len(record.trials)}{of}, all {next(iter(counts)).replace('_', ' ')}"
     return f"{len(record.trials)}{of}: {shown}"
 
 

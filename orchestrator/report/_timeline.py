@@ -180,9 +180,7 @@ def _caption(record: Record) -> str:
     since = (datetime.fromisoformat(last.at) - datetime.fromisoformat(first.at)).total_seconds()
     if since == 0.0:
         return f"{count}, recorded at one moment, {moment(first.at)}."
-    parts = [
-        f"{count} within {_duration(since)} from {moment(first.at)} on, in the order of the record."
-    ]
+    parts = [f"{count} within {_duration(since)} from {moment(first.at)} on, in their order."]
     parts.append("A jump of the lower curve is a pause; orange lines are pauses and resumptions.")
     if gap >= 1.0:
         parts.append(f"The longest silence, {_duration(gap)}, follows event {seq}.")

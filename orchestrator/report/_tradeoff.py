@@ -195,6 +195,8 @@ def _caption(record: Record, pairs: Sequence[tuple[Scale, Scale]]) -> str:
     parts = []
     if len(record.driving) >= 2:
         parts.append("Blue trials are not beaten in every objective at once by any other trial.")
+        if any(o.goal != "target" and o.bounds() != (None, None) for o in record.objectives):
+            parts.append("A trial outside a minimum or maximum is not on the front.")
         if not record.front:
             parts.append("No trial lies inside every bound, so the front is empty.")
         every = len(record.driving) * (len(record.driving) - 1) // 2
