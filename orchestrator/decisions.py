@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from orchestrator.campaign import UnitError, convert
+from orchestrator.campaign import UnitError, convert, convert_width
 from orchestrator.errors import InputRefusedError
 from orchestrator.events import ObservableRecord, TrialApproved, TrialInDoubt, TrialResolved
 from orchestrator.ledger import CampaignRow, Ledger
@@ -118,6 +118,5 @@ def _observable(entry: Mapping[str, Any], declared: Mapping[str, Any]) -> Observ
     converted = convert(value, given, unit, spectral=spectral)
     error = None
     if se is not None:
-        shifted = convert(value + float(se), given, unit, spectral=spectral)
-        error = abs(shifted - converted)
+        error = convert_width(float(se), value, given, unit, spectral=spectral)
     return ObservableRecord(value=converted, se=error, unit=unit, method="adopted@person")

@@ -56,6 +56,8 @@ def convert_width(
     Raises:
         UnitError: as `convert`.
     """
+    if not unit or unit == declared:
+        return float(width)
     low = convert(at - width, unit, declared, spectral=spectral)
     high = convert(at + width, unit, declared, spectral=spectral)
     return abs(high - low) / 2.0

@@ -25,7 +25,7 @@ def current() -> None:
     """Show the schema revision of the database and the one that this program wants."""
     from orchestrator.ledger import schema_state
 
-    document: dict[str, Any] = {"db": settings.db, **schema_state(settings.db)}
+    document: dict[str, Any] = {"db": settings.shown, **schema_state(settings.db)}
     emit(document, lambda: typer.echo(f"{document['revision']} (head is {document['head']})"))
 
 
@@ -35,8 +35,8 @@ def upgrade() -> None:
     from orchestrator.ledger import upgrade as upgrade_database
 
     upgrade_database(settings.db)
-    document: dict[str, Any] = {"db": settings.db, **schema_state(settings.db)}
-    emit(document, lambda: typer.echo(f"{settings.db} is at {document['revision']}"))
+    document: dict[str, Any] = {"db": settings.shown, **schema_state(settings.db)}
+    emit(document, lambda: typer.echo(f"{settings.shown} is at {document['revision']}"))
 
 
 def rebuild() -> None:

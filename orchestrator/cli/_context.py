@@ -41,7 +41,7 @@ class Settings:
 
         if not create and not _database_exists(self.db):
             raise NotFoundError(
-                f"there is no database at {self.db}; name one with --db or DOTPILOT_DB, or "
+                f"there is no database at {self.shown}; name one with --db or DOTPILOT_DB, or "
                 "create one with `dotpilot launch`"
             )
         return Ledger.open(self.db, create=create, check=check)
@@ -50,6 +50,13 @@ class Settings:
 def _database_exists(url: str) -> bool:
     path = url.removeprefix("sqlite:///")
     return path == url or Path(path).is_file()
+
+    @property
+    def shown(self) -> str:
+        """The database's URL without its password."""
+        from sqlalchemy.engine import make_url
+
+        return make_url(self.db).render_as_string(hide_password=True)
 
 
 settings = Settings()

@@ -51,7 +51,7 @@ def launch(
     check_feasible(campaign, station_of(campaign))
     with settings.ledger(create=True) as ledger:
         campaign_id = create_campaign(ledger, campaign)
-        say(f"campaign {campaign_id} ({campaign.name}) in {settings.db}")
+        say(f"campaign {campaign_id} ({campaign.name}) in {settings.shown}")
         _drive(ledger, campaign_id, require_target)
 
 

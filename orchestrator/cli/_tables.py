@@ -27,7 +27,10 @@ def campaign_text(document: dict[str, Any]) -> str:
     ]
     best = document["best"]
     if best is None:
-        return "\n".join([*lines, "  no completed trial yet"])
+        why = (
+            "no objectives, so none is best" if document["completed"] else "no completed trial yet"
+        )
+        return "\n".join([*lines, f"  {why}"])
     lines.append(f"  best is trial {best['trial']}:")
     lines += [f"    {name:24} {value_text(v)}" for name, v in best["observables"].items()]
     lines.append("  made with:")

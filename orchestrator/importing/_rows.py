@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from orchestrator.campaign import UnitError, check_unit, convert
+from orchestrator.campaign import UnitError, check_unit, convert, convert_width
 from orchestrator.errors import InputRefusedError, NotFoundError
 from orchestrator.events import ObservableRecord
 from orchestrator.importing._mapping import ColumnMapping, MappedObservable, MappedParameter
@@ -173,5 +173,5 @@ def _observable(
     unit = item.to or item.unit
     converted = convert(value, item.unit, unit, spectral=item.spectral)
     if error is not None:
-        error = abs(convert(value + error, item.unit, unit, spectral=item.spectral) - converted)
+        error = convert_width(error, value, item.unit, unit, spectral=item.spectral)
     return ObservableRecord(value=converted, se=error, unit=unit, method="imported@1")
