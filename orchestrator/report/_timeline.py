@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from orchestrator.events import (
     PAYLOADS,
@@ -89,6 +90,7 @@ def _draw(record: Record, layout: Layout) -> Figure:
         upper = lower = figure.subplots()
     _rows(record, upper, kinds)
     lower.set_xlabel("event number")
+    lower.xaxis.set_major_locator(MaxNLocator(integer=True))
     lower.set_xlim(0.0, record.events[-1][0].seq + 1.0)
     return figure
 
@@ -126,6 +128,8 @@ def _interruptions(record: Record, axes: Axes) -> None:
 def _story(record: Record) -> str:
     """The interruptions and decisions in words."""
     lines = [line for pair in record.events if (line := _line(*pair))]
+    if not lines and (record.row.source == "imported" or record.row.state == "draft"):
+        return ""
     if not lines:
         return paragraph(
             "The campaign ran without an interruption, a doubt or a decision by hand."
@@ -157,14 +161,14 @@ def _line(event: Event, payload: Payload) -> str:
     return ""
 
 
-def _longest_gap(record: Record) -> tuple[int, float]:
-    """The event before the longest silence, and its length [s]."""
+def _gaps(record: Record) -> tuple[int, float, float]:
+    """The event before the longest silence, its length [s], and the median silence [s]."""
     times = [datetime.fromisoformat(event.at) for event, _ in record.events]
     gaps = [(b - a).total_seconds() for a, b in zip(times, times[1:], strict=False)]
     if not gaps:
-        return 1, 0.0
+        return 1, 0.0, 0.0
     at = int(np.argmax(gaps))
-    return record.events[at][0].seq, gaps[at]
+    return record.events[at][0].seq, gaps[at], float(np.median(gaps))
 
 
 def _alt(record: Record) -> str:
@@ -175,14 +179,14 @@ def _alt(record: Record) -> str:
 
 def _caption(record: Record) -> str:
     first, last = record.events[0][0], record.events[-1][0]
-    seq, gap = _longest_gap(record)
+    seq, gap, usual = _gaps(record)
     count = plural(len(record.events), "event")
     since = (datetime.fromisoformat(last.at) - datetime.fromisoformat(first.at)).total_seconds()
     if since == 0.0:
         return f"{count}, recorded at one moment, {moment(first.at)}."
     parts = [f"{count} within {_duration(since)} from {moment(first.at)} on, in their order."]
     parts.append("A jump of the lower curve is a pause; orange lines are pauses and resumptions.")
-    if gap >= 1.0:
+    if gap >= max(1.0, 10.0 * usual):
         parts.append(f"The longest silence, {_duration(gap)}, follows event {seq}.")
     return " ".join(parts)
 

@@ -37,7 +37,7 @@ def trials(record: Record) -> Section:
     rows = [_row(record, t, reasons.get(t.number, ""), chance) for t in record.trials]
     met = ["All met"] if record.bounded else []
     shown = [axis_label(n, record.unit(n)) for n in record.observables]
-    head = ("Trial", "State", "Chosen by", *shown, *met, "Verdict and reasons", "Recipe")
+    head = ("Trial", "Outcome", "Chosen by", *shown, *met, "Recipe")
     inner = table(head, rows, "trials")
     if len(rows) > LONG:
         inner = folded(f"All {plural(len(rows), 'trial')}", inner)
@@ -46,7 +46,7 @@ def trials(record: Record) -> Section:
 
 def _row(record: Record, trial: TrialRow, reason: str, chance: Mapping[int, float]) -> list[str]:
     number = f"{trial.number}" + (f" (attempt {trial.attempt})" if trial.attempt > 1 else "")
-    cells = [number, trial.state.replace("_", " "), chosen_by(trial)]
+    cells = [number, _outcome(trial, reason), chosen_by(trial)]
     for name in record.observables:
         seen = trial.observables.get(name)
         cells.append("–" if seen is None else measured(seen.value, seen.se))
@@ -58,7 +58,7 @@ def _row(record: Record, trial: TrialRow, reason: str, chance: Mapping[int, floa
         for n, v in trial.recipe.items()
         if n in varied
     )
-    return [*cells, _judged(trial, reason), recipe.replace("_", " ")]
+    return [*cells, recipe.replace("_", " ")]
 
 
 def chosen_by(trial: TrialRow) -> str:
@@ -72,12 +72,17 @@ def chosen_by(trial: TrialRow) -> str:
     return "another record"
 
 
-def _judged(trial: TrialRow, reason: str) -> str:
+def _outcome(trial: TrialRow, reason: str) -> str:
+    """The trial's state, and why it is not simply completed."""
     verdict = trial.verdict or {}
-    kind = str(verdict.get("kind", "")).replace("_", " ")
-    why = reason or "; ".join(verdict.get("reasons", ()))
-    failure = (trial.failure or "").replace("_", " ")
-    return ": ".join(part for part in (failure or kind, why) if part) or "–"
+    kind = str(verdict.get("kind", "accept"))
+    parts = [trial.state.replace("_", " ")]
+    if trial.failure:
+        parts.append(trial.failure.replace("_", " "))
+    elif kind != "accept":
+        parts.append(kind.replace("_", " "))
+    parts.append(reason or "; ".join(verdict.get("reasons", ())))
+    return ": ".join(part for part in parts if part)
 
 
 def reasons_of(record: Record) -> dict[int, str]:
