@@ -25,6 +25,13 @@ class Settings:
     quiet: bool = False
     verbose: int = 0
 
+    @property
+    def shown(self) -> str:
+        """The database's URL without its password."""
+        from sqlalchemy.engine import make_url
+
+        return make_url(self.db).render_as_string(hide_password=True)
+
     def ledger(self, *, create: bool = False, check: bool = True) -> Ledger:
         """Open the ledger; without `create` a database that is missing is refused.
 
@@ -50,13 +57,6 @@ class Settings:
 def _database_exists(url: str) -> bool:
     path = url.removeprefix("sqlite:///")
     return path == url or Path(path).is_file()
-
-    @property
-    def shown(self) -> str:
-        """The database's URL without its password."""
-        from sqlalchemy.engine import make_url
-
-        return make_url(self.db).render_as_string(hide_password=True)
 
 
 settings = Settings()

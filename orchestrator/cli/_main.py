@@ -96,8 +96,10 @@ def _refuse(message: str, code: int) -> None:
 
 def _refuse_other(error: Exception) -> None:
     if isinstance(error, TyperException):
-        error.show(file=sys.stderr)
-        sys.exit(error.exit_code)
+        show = getattr(error, "show", None)  # usage errors know their usage line
+        if show is not None:
+            show(file=sys.stderr)
+            sys.exit(getattr(error, "exit_code", 2))
     if "-v" in sys.argv or "-vv" in sys.argv:
         raise error
     _refuse(f"failed: {type(error).__name__}: {error} (again with -v for the traceback)", 1)

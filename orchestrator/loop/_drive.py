@@ -6,9 +6,8 @@ from collections import Counter
 from dataclasses import asdict, replace
 from typing import Any
 
-from agents.sampling import sample_space
-
 from agents.errors import AgentError
+from agents.sampling import sample_space
 from instruments import Station, StationDescription, create_station
 from orchestrator.campaign import Campaign, from_resolved
 from orchestrator.errors import InputRefusedError
