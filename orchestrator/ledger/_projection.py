@@ -38,6 +38,11 @@ def changes(event: Event, payload: Payload) -> list[Change]:
     return found
 
 
+def _real(value: float | None) -> float | None:
+    """Return a number as every database gives it back: SQLite keeps no sign of zero."""
+    return None if value is None else value + 0.0
+
+
 def _json(value: Any) -> str | None:
     return None if value is None else canonical(value)
 
@@ -112,7 +117,7 @@ def _step(event: Event, p: ev.StepProposed) -> list[Change]:
                 "recipe": canonical(t.recipe),
                 "predicted": canonical({k: v.model_dump() for k, v in t.predicted.items()}),
                 "policy": t.policy,
-                "policy_value": t.policy_value,
+                "policy_value": _real(t.policy_value),
                 "details": canonical(t.details),
                 "agent": agent,
                 "history_hash": p.history_hash,
@@ -142,7 +147,7 @@ def _measured(event: Event, p: ev.TrialMeasured) -> list[Change]:
         "station_state": canonical(p.station_state),
         "identities": canonical(list(p.identities)),
         "warnings": canonical(list(p.warnings)),
-        "lab_time": p.lab_time,
+        "lab_time": _real(p.lab_time),
     }
     spectra = _spectra(event, p.trial, p.attempt, p.spectra)
     return [_trial(event, p.trial, columns), *spectra]
@@ -171,7 +176,11 @@ def _observables(
     event: Event, trial: int, attempt: int, observables: Mapping[str, ev.ObservableRecord]
 ) -> list[Change]:
     return [
-        Change("observable", (event.campaign, trial, attempt, name), o.model_dump())
+        Change(
+            "observable",
+            (event.campaign, trial, attempt, name),
+            {"value": _real(o.value), "se": _real(o.se), "unit": o.unit, "method": o.method},
+        )
         for name, o in observables.items()
     ]
 
@@ -192,7 +201,7 @@ def _failed(event: Event, p: ev.TrialFailed) -> list[Change]:
     if p.station_state is not None:
         columns["station_state"] = canonical(p.station_state)
     if p.lab_time is not None:
-        columns["lab_time"] = p.lab_time
+        columns["lab_time"] = _real(p.lab_time)
     return [_trial(event, p.trial, columns)]
 
 
@@ -220,7 +229,7 @@ def _imported(event: Event, p: ev.TrialImported) -> list[Change]:
         "station_state": _json(p.station_state),
         "identities": canonical(list(p.identities)),
         "warnings": canonical(list(p.warnings)),
-        "lab_time": p.lab_time,
+        "lab_time": _real(p.lab_time),
         "origin": canonical(p.origin),
     }
     return [
