@@ -41,7 +41,8 @@ def client_of(job):
     )
     for trial in job["trials"]:
         index = client.attach_trial(parameters=trial["recipe"])
-        client.complete_trial(trial_index=index, raw_data=trial["data"])
+        data = {name: tuple(pair) for name, pair in trial["data"].items()}
+        client.complete_trial(trial_index=index, raw_data=data)
     return client
 
 
