@@ -209,7 +209,7 @@ def _errors(axes: Axes, found: Sequence[Predictions]) -> None:
     axes.axhspan(-2.0, 2.0, color="#eeeeee", linewidth=0, zorder=0)
     axes.axhline(0.0, color=GREY, linewidth=1.0, linestyle=(0, (4, 2)), zorder=1)
     axes.set_ylim(-worst, worst)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7, min_n_ticks=1))
     axes.set_xlabel("trial")
     axes.set_ylabel("(measured − predicted) / spread")
     axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=min(len(found), 3),

@@ -55,7 +55,7 @@ def _draw(record: Record, layout: Layout) -> Figure:
     if record.bounded:
         _probability(record, axes[-1])
     for panel in axes:
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, min_n_ticks=1))
         panel.set_xlim(0.3, max(t.number for t in record.trials) + 0.7)
         panel.set_xlabel("trial")
     _legend(figure, axes, layout)

@@ -113,7 +113,7 @@ def _draw(record: Record, layout: Layout) -> Figure:
     else:
         axes.set(xlim=(-0.4, count - 0.6), ylim=(-0.12, 1.06))
     axes.axis("off")
-    if shade is not None:
+    if shade is not None and len(set(shade.values.values())) > 1:
         bar = figure.colorbar(
             ScalarMappable(shade.norm, shade.colours), ax=axes, location="bottom",
             fraction=0.04, aspect=45 if not layout.narrow else 30, pad=0.02,

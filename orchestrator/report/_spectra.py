@@ -144,7 +144,7 @@ def _draw(record: Record, lights: Sequence[Light], layout: Layout) -> Figure:
         grid = figure.subplots(2 * count, 1, squeeze=False, height_ratios=ratios)
         pairs = [(grid[2 * i][0], grid[2 * i + 1][0]) for i in range(count)]
     else:
-        figure = new_figure(layout.width if count > 1 else 4.6, 3.9)
+        figure = new_figure(layout.width, 3.9)
         grid = figure.subplots(2, count, squeeze=False, sharex="col", height_ratios=[2.0, 1.0])
         pairs = [(grid[0][i], grid[1][i]) for i in range(count)]
     for light, (upper, lower) in zip(lights, pairs, strict=True):

@@ -212,7 +212,7 @@ def _caption(record: Record, pairs: Sequence[tuple[Scale, Scale]]) -> str:
             "For a target, the axis is the distance from it, on a log scale beyond the band."
         )
     parts.append(
-        "Green shading is where a wish is met; a good trial lies in both bands. A steep front "
+        "Green shading is where a wish is met; a good trial lies in every band. A steep front "
         "means that the one is bought with the other."
     )
     return " ".join(parts)

@@ -1,0 +1,184 @@
+"""The numbers behind the figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents import Categorical, Condition, Continuous, Objective
+from orchestrator import events as ev
+from orchestrator.campaign import best_trial
+from orchestrator.report import _words as words
+from orchestrator.report._calibration import (
+    Predictions,
+    binomial_quantile,
+    predictions_of,
+)
+from orchestrator.report._convergence import fences
+from orchestrator.report._header import state_text
+from orchestrator.report._marks import origin
+from orchestrator.report._parallel import place, runs, shade_of
+from orchestrator.report._record import Record, read_record
+from orchestrator.report._spectra import read_light, window
+from orchestrator.report._timeline import elapsed
+from orchestrator.report._tradeoff import front_of, pair_front, pairs_of, scale
+from tests.report import stories
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record]:
+    with stories.open_ledger(tmp_path_factory.mktemp("full")) as ledger:
+        yield read_record(ledger, stories.full(ledger))
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (511.882, 0.104, "511.88 ± 0.10"),
+        (0.7518, 0.0318, "0.752 ± 0.032"),
+        (210034.0, 2100.4, "210\u202f000 ± 2100"),
+        (-3.14159, 0.5, "−3.14 ± 0.50"),
+        (98.7, 12.0, "99 ± 12"),
+        (476.0, None, "476"),
+        (476.123456, 0.0, "476.1"),
+        (1.5e-12, 2e-13, "1.500 × 10^−12 ± 2.0 × 10^−13"),
+    ],
+)
+def test_values_are_rounded_where_their_error_begins(
+    value: float, error: float | None, text: str
+) -> None:
+    assert words.measured(value, error) == text
+
+
+def test_small_words() -> None:
+    assert words.number(0.0) == "0"
+    assert words.number(1095.4) == "1095"
+    assert words.number(123456.0) == "123\u202f456"
+    assert words.percent(0.99999) == ">\u00a099.9\u00a0%"
+    assert words.percent(1.0) == "100\u00a0%"
+    assert words.percent(0.0) == "0\u00a0%"
+    assert words.axis_label("emission_fwhm", "nm") == "Emission FWHM [nm]"
+    assert words.quantity(25.0, "degC") == "25\u00a0°C"
+    assert words.numbers([1, 2, 3]) == "1, 2 and 3"
+    bounds = Objective("plqy", "maximise", min=0.7)
+    assert words.objective_text(bounds) == "as large as possible, at least 0.7"
+    assert words.table(("<a>",), [("&",)]).count("&lt;a&gt;") == 1
+
+
+def test_intervals_of_a_true_model_hold_their_share() -> None:
+    rng = np.random.default_rng(5)
+    sd, se, count = 2.0, 1.5, 4000
+    mean = rng.uniform(400.0, 600.0, count)
+    value = mean + rng.normal(0.0, math.hypot(sd, se), count)
+    honest = Predictions(
+        "x", tuple(range(count)), mean, np.full(count, sd), value, np.full(count, se)
+    )
+    for level in (0.5, 0.8, 0.95):
+        assert honest.coverage(level) == pytest.approx(level, abs=4.0 * math.sqrt(0.25 / count))
+    sure = replace(honest, sd=honest.sd / 10.0, se=honest.se / 10.0)
+    assert sure.coverage(0.95) < 0.3
+
+
+def test_binomial_band_against_direct_sums() -> None:
+    chances = np.array([0.1, 0.5, 0.95])
+    for quantile in (0.05, 0.95):
+        for chance, found in zip(chances, binomial_quantile(quantile, 7, chances), strict=True):
+            mass = [math.comb(7, k) * chance**k * (1 - chance) ** (7 - k) for k in range(8)]
+            assert found == next(k for k in range(8) if sum(mass[: k + 1]) >= quantile)
+
+
+def test_predictions_leave_out_trials_without_value_or_model(full: Record) -> None:
+    found = predictions_of(full)
+    assert [p.name for p in found] == ["peak_emission", "plqy", "emission_fwhm"]
+    assert found[0].trials == (3, 5, 6, 7, 8, 9)  # 1, 2 by design; 4 failed; 10 rejected
+    assert found[0].mean - found[0].value == pytest.approx(np.full(6, 0.6))
+
+
+def test_best_so_far_is_the_best_of_each_beginning(full: Record) -> None:
+    leaders = full.best_so_far()
+    for count in range(1, len(full.done) + 1):
+        expected = best_trial(full.done[:count], full.objectives, full.campaign.confidence)
+        assert leaders[full.done[count - 1].trial] == expected
+    assert full.ranked(3)[0] == full.best == 8
+
+
+def test_front_of_a_pair_against_all_comparisons() -> None:
+    rng = np.random.default_rng(2)
+    points = [(n, float(a), float(b)) for n, (a, b) in enumerate(rng.integers(0, 12, (60, 2)))]
+    front = {
+        (a, b)
+        for _, a, b in points
+        if not any(x <= a and y <= b and (x, y) != (a, b) for _, x, y in points)
+    }
+    assert {points[n][1:] for n in pair_front(points)} == front
+
+
+def test_pareto_panel_shows_the_campaigns_front(full: Record) -> None:
+    ((first, second),) = pairs_of(full)
+    assert (first.centre, second.centre) == (512.0, None)
+    assert (first.sign, second.sign) == (1.0, -1.0)
+    assert sorted(front_of(full, first, second)) == sorted(full.front) == [1, 2, 3, 5, 6, 7, 8]
+    assert scale(Objective("x", "constraint", min=2.0)).sign == -1.0
+
+
+def test_log_axes_conditions_and_levels() -> None:
+    lead = Continuous("lead", 1.0, 100.0, log=True)
+    salt = Categorical("salt", ("none", "a", "b"))
+    dose = Continuous("dose", 0.0, 4.0, when=Condition("salt", ("a",)))
+    last = Continuous("last", 0.0, 1.0)
+    assert place(lead, {"lead": 10.0}) == pytest.approx(0.5)
+    assert place(salt, {"salt": "a"}) == 0.5
+    assert place(dose, {"salt": "none"}) is None
+    broken = runs((lead, salt, dose, last), {"lead": 1.0, "salt": "none", "last": 1.0})
+    assert broken == [[(0.0, 0.0), (1.0, 0.0)], [(3.0, 1.0)]]
+
+
+def test_colour_is_distance_from_the_target(full: Record) -> None:
+    shade = shade_of(full)
+    assert shade is not None
+    assert shade.values[9] == pytest.approx(abs(498.0 + 1.6 * 9 - 512.0))
+    assert 4 not in shade.values
+
+
+def test_only_a_fitting_dark_is_subtracted(full: Record) -> None:
+    light = read_light(full, 8)
+    assert light is not None and light.emission is not None
+    assert light.dark_taken
+    assert abs(float(np.median(light.emission[1]))) < 20.0
+    stored = list(full.spectra(8))
+    other = [
+        replace(s, settings={"integration_time": 9.0}) if s.name == "dark" else s for s in stored
+    ]
+    kept = read_light(replace(full, spectra=lambda _: other), 8)
+    assert kept is not None and kept.emission is not None
+    assert not kept.dark_taken
+    assert float(np.median(kept.emission[1])) == pytest.approx(400.0, abs=20.0)
+    low, high = window([light], full.objectives[:1])
+    assert low < 498.0 < 513.5 < high
+    assert read_light(full, 4) is None
+
+
+def test_origins_states_and_time(full: Record) -> None:
+    assert [origin(t) for t in full.trials[:3]] == ["initial design"] * 2 + ["model-based"]
+    assert state_text(full) == "Finished: the target was reached (trial 9 meets all)."
+    since, unit = elapsed(full)
+    assert unit == "min"
+    assert since[-1] == pytest.approx(2.0 * (len(full.events) - 1) / 60.0)
+
+
+def test_a_far_trial_is_fenced_off() -> None:
+    low, high = fences([1.0, 1.1, 0.9, 1.05, 0.95, 1.0, 50.0])
+    assert low < 0.9 and 1.1 < high < 50.0
+    assert fences([1.0, 50.0]) == (-np.inf, np.inf)
+
+
+def test_a_paused_campaign_says_why(tmp_path: Path) -> None:
+    with stories.open_ledger(tmp_path) as ledger:
+        story = stories.Writer(ledger, stories.created([stories.TARGET]))
+        story.add(ev.CampaignStarted(), ev.CampaignPaused(reason="a person asked"))
+        assert state_text(read_record(ledger, story.id)) == "Paused (a person asked)."
