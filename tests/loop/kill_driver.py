@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ def run(url: str, campaign: str) -> None:
         drive(ledger, campaign, Silent())
 
 
+def die(url: str, campaign: str, count: int, when: str) -> None:
+    kill_at(count, when)
+    run(url, campaign)
+
+
 def record(url: str, campaign: str) -> dict[str, Any]:
     """What must not depend on kills: states, recipes, observables, achieved, predictions."""
     with Ledger.open(url) as ledger:
@@ -110,14 +116,10 @@ def main(agent: str) -> dict[str, Any]:
             for count in range(1, appends + 1):
                 url, campaign = fresh(folder, f"{when}{count}", document)
 
-                def die(url: str = url, campaign: str = campaign, count: int = count) -> None:
-                    kill_at(count, when)
-                    run(url, campaign)
-
-                status = in_child(die)
+                status = in_child(partial(die, url, campaign, count, when))
                 if not os.WIFSIGNALED(status):
                     differences.append(f"{when} {count}: was not killed")
-                if in_child(lambda u=url, c=campaign: run(u, c)) != 0:
+                if in_child(partial(run, url, campaign)) != 0:
                     differences.append(f"{when} {count}: resume failed")
                     continue
                 if record(url, campaign) != whole:
