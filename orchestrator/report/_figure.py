@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 # Okabe and Ito 2008, "Color Universal Design"; told apart with every common colour blindness.
@@ -108,20 +109,23 @@ def panels(
 
 def settle(figure: Figure) -> Figure:
     """Lay a finished figure out once, so that every format gets the same places."""
-    figure.draw_without_rendering()
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
     figure.set_layout_engine("none")
     return figure
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """Return a figure as PNG."""
+    """Return a settled figure as PNG."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=PNG_DPI, metadata={"Software": None})
+    figure.set_dpi(PNG_DPI)
+    FigureCanvasAgg(figure).print_png(buffer, metadata={"Software": None})  # type: ignore[no-untyped-call]
     return buffer.getvalue()
 
 
 def svg_uri(figure: Figure) -> str:
-    """Return a figure as an SVG data address, without the time at which it was made."""
+    """Return a settled figure as an SVG data address, without the time at which it was made."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
     return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

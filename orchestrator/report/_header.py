@@ -5,13 +5,14 @@ from __future__ import annotations
 from html import escape
 from statistics import median
 
-from agents import Continuous, Fixed, Parameter
+from agents import Continuous, Fixed, Objective, Parameter
 from orchestrator.campaign import probability_met
 from orchestrator.ledger import TrialRow
 from orchestrator.loop import lab_hours
 from orchestrator.report._record import Record
 from orchestrator.report._section import Section
 from orchestrator.report._words import (
+    NBSP,
     definitions,
     folded,
     label,
@@ -125,7 +126,8 @@ def wanted(record: Record) -> Section:
         about = record.description(objective.observable)
         tail = f' <span class="quiet">{escape(about)}</span>' if about else ""
         name = escape(title(objective.observable))
-        items.append(f"<li><b>{name}</b> {escape(objective_text(objective))}{tail}</li>")
+        said = objective_text(objective) + _declared(record, objective)
+        items.append(f"<li><b>{name}</b> {escape(said)}{tail}</li>")
     after = ""
     if record.campaign.confidence is not None and record.bounded:
         after = paragraph(
@@ -133,6 +135,17 @@ def wanted(record: Record) -> Section:
             f"{percent(record.campaign.confidence)}."
         )
     return Section("wanted", "What was wanted", f"<ul>{''.join(items)}</ul>{after}")
+
+
+def _declared(record: Record, objective: Objective) -> str:
+    """Say a target as the file gave it, where that was in another unit than the station's."""
+    for item in record.row.declared.get("objectives", ()):
+        same = item.get("observable") == objective.observable and item.get("goal") == "target"
+        unit = str(item.get("unit", ""))
+        if same and objective.goal == "target" and unit not in ("", objective.unit):
+            value, width = number(float(item["value"]), 6), number(float(item["tolerance"]))
+            return f" (asked for as {value} ± {width}{NBSP}{unit_text(unit)})"
+    return ""
 
 
 def came_out(record: Record) -> Section:

@@ -88,7 +88,7 @@ def shade_of(record: Record) -> Shade | None:
     text = label(name)
     if wish is not None and wish.goal == "target" and wish.value is not None:
         seen = {n: abs(v - wish.value) for n, v in seen.items()}
-        text = f"distance of {text} from {number(wish.value, 6)}"
+        text = f"distance of {text} from {number(wish.value, 5)}"
     more = wish is not None and (
         wish.goal == "maximise" or (wish.goal == "constraint" and wish.max is None)
     )

@@ -43,8 +43,7 @@ class Scale:
         name = label(self.objective.observable)
         if self.centre is None:
             return f"{name}{tail}"
-        shown = f"{number(self.centre, 6)} {unit_text(unit)}".rstrip()
-        return f"|{name} − {shown}|{tail}"
+        return f"|{name} − {number(self.centre, 5)}|{tail}"
 
     @property
     def half(self) -> float | None:
@@ -161,7 +160,7 @@ def _pair(record: Record, axes: Axes, first: Scale, second: Scale) -> None:
 
 def _directed(axis: Scale, record: Record) -> str:
     text = axis.text(record.unit(axis.objective.observable))
-    return f"← better   {text}" if axis.sign > 0 else f"{text}   better →"
+    return f"{text}\n← better" if axis.sign > 0 else f"{text}\nbetter →"
 
 
 def places(record: Record, first: Scale, second: Scale) -> dict[int, tuple[float, float]]:

@@ -16,6 +16,7 @@ from orchestrator.report._words import (
     axis_label,
     definitions,
     folded,
+    label,
     measured,
     paragraph,
     percent,
@@ -52,13 +53,12 @@ def _row(record: Record, trial: TrialRow, reason: str, chance: Mapping[int, floa
         cells.append("–" if seen is None else measured(seen.value, seen.se))
     if record.bounded:
         cells.append(percent(chance[trial.number]) if trial.number in chance else "–")
-    varied = {p.name for p in record.varied}
     recipe = ", ".join(
-        f"{n} {quantity(v, record.units.get(n, ''))}"
-        for n, v in trial.recipe.items()
-        if n in varied
+        f"{label(p.name)} {quantity(trial.recipe[p.name], record.units.get(p.name, ''))}"
+        for p in record.varied
+        if p.name in trial.recipe
     )
-    return [*cells, recipe.replace("_", " ")]
+    return [*cells, recipe]
 
 
 def chosen_by(trial: TrialRow) -> str:

@@ -207,7 +207,12 @@ def failed_only(ledger: Ledger) -> str:
 
 def full(ledger: Ledger) -> str:
     """Two driving objectives and a bound; a failure, a rejection, a doubt, a resumption."""
-    first = created([TARGET, BRIGHT, NARROW], name="full <script>alert(1)</script>")
+    asked = {"observable": "peak_emission", "goal": "target", "value": 2.4216, "tolerance": 0.0071,
+             "unit": "eV"}  # fmt: skip
+    first = created(
+        [TARGET, BRIGHT, NARROW], name="full <script>alert(1)</script>",
+        declared={"name": "full", "objectives": [asked]},
+    )  # fmt: skip
     story = Writer(ledger, first)
     story.add(ev.CampaignStarted())
     for number in range(1, 10):

@@ -144,6 +144,8 @@ def test_full_story_is_told(written: dict[str, Written]) -> None:
         "full <script>alert(1)</script>",  # as text: the parser found no such element
         "the target was reached (trial 9 meets all)",
         "510.80 ± 0.30\u00a0nm",
+        "on target at 512 ± 1.5\u00a0nm (asked for as 2.4216 ± 0.0071\u00a0eV)",
+        "lead concentration 4\u00a0mmol/L, halide salt ZnI2, salt concentration 3.5\u00a0mmol/L",
         "failed: clogged: no <flow> passes",
         "5 (attempt 2)",
         "rejected: stop: saturated",
