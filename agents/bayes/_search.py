@@ -182,7 +182,7 @@ def _ascend(
     """
 
     def negative(flat: Array) -> tuple[float, Array]:
-        points = torch.as_tensor(flat.reshape(start.shape)).unsqueeze(-2).requires_grad_()
+        points = torch.tensor(flat.reshape(start.shape)).unsqueeze(-2).requires_grad_()
         total = -function(points).sum()
         (slope,) = torch.autograd.grad(total, points)
         return float(total.detach()), slope.numpy().ravel()
