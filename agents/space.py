@@ -78,6 +78,19 @@ class LinearConstraint:
         return total <= self.bound + slack * scale
 
 
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """A derived quantity that models see beside the parameters (`agents.features`).
+
+    `expression` is arithmetic over numeric parameters ("a * b / (c * d)"), in their units; `log`
+    takes the logarithm of its value, which then has to be above zero to tell anything.
+    """
+
+    name: str
+    expression: str
+    log: bool = True
+
+
 def _always(_: Recipe) -> tuple[str, ...]:
     return ()
 
@@ -93,12 +106,14 @@ class Space:
             The orchestrator injects the station's own check here.
         candidates: When given, proposals are picked from these recipes alone, each at most once
             (replay of a measured campaign); trials in the history may be among them.
+        features: Derived quantities for the models; they change no recipe's feasibility.
     """
 
     parameters: tuple[Parameter, ...]
     constraints: tuple[LinearConstraint, ...] = ()
     infeasible: Callable[[Recipe], Sequence[str]] = field(default=_always, compare=False)
     candidates: tuple[Recipe, ...] | None = None
+    features: tuple[Feature, ...] = ()
 
     def active(self, chosen: Mapping[str, Value]) -> dict[str, Value]:
         """Drop from `chosen` every parameter whose condition does not hold, fill in fixed ones."""

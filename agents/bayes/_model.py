@@ -13,6 +13,7 @@ from gpytorch.distributions import MultitaskMultivariateNormal
 from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
+from agents.bayes._inputs import Inputs
 from agents.bayes._process import Process, fit_process
 from agents.encoding import Array, Encoding
 from agents.history import PastTrial
@@ -78,18 +79,19 @@ def learn(
     above zero counts as feasible.
     """
     found: dict[str, Process] = {}
+    inputs = Inputs(encoding)
     for name in observables:
         seen = [t for t in history if t.state == "completed" and name in t.observables]
         values = np.array([t.observables[name].value for t in seen])
         if len(seen) < 2:
             continue
         errors = np.array([t.observables[name].se for t in seen])
-        found[name] = fit_process(columns(encoding, seen), values, errors, encoding.groups)
+        found[name] = fit_process(columns(encoding, seen), values, errors, inputs.groups, inputs)
     tried = [t for t in history if t.state in ("completed", "failed", "rejected")]
     labels = np.array([1.0 if t.state == "completed" else -1.0 for t in tried])
     if (labels < 0).any() and (labels > 0).any():
         found[FEASIBILITY] = fit_process(
-            columns(encoding, tried), labels, np.zeros(len(tried)), encoding.groups
+            columns(encoding, tried), labels, np.zeros(len(tried)), inputs.groups, inputs
         )
     return Processes(found)
 

@@ -16,7 +16,14 @@ one observable driven               log expected improvement, times the probabil
                                     every other observable is inside its band
 several driven                      log expected hypervolume improvement over the
                                     acceptance bounds, times the same probability
+given candidates alone              log probability that the *measurement* lies inside every
+                                    band and that every driven observable beats the median
+                                    of those trials seen inside
 ==================================  =======================================================
+
+Given candidates can each be picked once, so what counts is to come by all the good ones, not by
+the best: hence the median, which also keeps looking once the best is found. A measurement scatters
+by the inferred noise about the noise-free value; elsewhere the noise-free value is what counts.
 
 Where trials have failed, the probability of not failing multiplies each of them.
 """
@@ -67,16 +74,21 @@ class InBands(AcquisitionFunction):
         model: Processes,
         bands: Mapping[str, tuple[float, float]],
         base: AcquisitionFunction | None = None,
+        *,
+        measured: bool = False,
     ) -> None:
         super().__init__(model=model)
         self.bands = [(model.processes[n], low, high) for n, (low, high) in bands.items()]
         self.base = base
+        self.measured = measured
 
     def forward(self, X: Tensor) -> Tensor:
         """Return the value (b,) at points X (b, 1, D)."""
         value = X.new_zeros(X.shape[:-2]) if self.base is None else self.base(X)
         for process, low, high in self.bands:
             mean, variance = process.predict(X.squeeze(-2))
+            if self.measured:
+                variance = variance + process.noise_variance
             value = value + log_inside(mean, variance.sqrt(), low, high)
         return value
 
@@ -93,7 +105,7 @@ def log_inside(mean: Tensor, sd: Tensor, low: float, high: float) -> Tensor:
 
 
 def choose_policy(
-    model: Processes, believed: Processes, goals: Goals, seen: Tensor, seed: int, quantile: float
+    model: Processes, believed: Processes, goals: Goals, seen: Tensor, seed: int
 ) -> Policy:
     """Return what to maximise.
 
@@ -103,8 +115,6 @@ def choose_policy(
         goals: What is wanted; outputs without a model are left out.
         seen: (n, D) columns of the completed trials.
         seed: Of the quasi-random samples, where the expectation has no closed form.
-        quantile: Improvement is counted over the best such fraction of the trials inside all
-            bands; 0 means over the best one.
     """
     bands = {n: b for n, b in goals.bands.items() if n in model.processes}
     drivers = {n: s for n, s in goals.drivers.items() if n in model.processes}
@@ -122,10 +132,39 @@ def choose_policy(
         return Policy("log_margin_ei", "improve", InBands(believed, safe, base))
     if len(drivers) == 1:
         (name,) = drivers
-        base = _improvement(believed, name, kept[:, place[name]], drivers[name], quantile)
+        base = _improvement(believed, name, kept[:, place[name]], drivers[name])
         return Policy("log_ei", "improve", InBands(believed, others, base))
     base = _hypervolume_improvement(believed, kept, drivers, bands, place, seed)
     return Policy("log_ehvi", "improve", InBands(believed, others, base))
+
+
+def choose_picking(
+    model: Processes, believed: Processes, goals: Goals, measured: Tensor
+) -> Policy:
+    """Return what to maximise over given candidates.
+
+    Args:
+        model: What the record taught.
+        believed: The same with pending trials believed.
+        goals: What is wanted; outputs without a model are left out.
+        measured: (n, m) values of the completed trials, NaN where missing.
+    """
+    bands = {n: b for n, b in goals.bands.items() if n in model.processes}
+    safe = {FEASIBILITY: (0.0, math.inf)} if FEASIBILITY in model.processes else {}
+    place = {n: k for k, n in enumerate(model.names)}
+    inside = _inside(measured, place, bands)
+    for name, direction in goals.drivers.items():
+        if name not in place:
+            continue
+        low, high = bands.get(name, (-math.inf, math.inf))
+        found = measured[inside, place[name]]
+        found = found[~found.isnan()]
+        if len(found):
+            middle = float(torch.quantile(found, 0.5))
+            bands[name] = (max(low, middle), high) if direction > 0 else (low, min(high, middle))
+    phase = "improve" if bool(inside.any()) else "reach"
+    function = InBands(believed, bands | safe, measured=True)
+    return Policy("log_probability_measured", phase, function)
 
 
 def _inside(
@@ -139,9 +178,9 @@ def _inside(
 
 
 def _improvement(
-    model: Processes, name: str, values: Tensor, direction: float, quantile: float
+    model: Processes, name: str, values: Tensor, direction: float
 ) -> AcquisitionFunction:
-    best = direction * torch.quantile(direction * values, 1.0 - quantile)
+    best = direction * (direction * values).max()
     alone = Processes({name: model.processes[name]})
     return _LogImprovement(alone, best_f=best, maximize=direction > 0)
 

@@ -10,6 +10,7 @@ an order of magnitude faster at some hundred observations, which replays need.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,15 +34,20 @@ JITTER = 1e-8
 ROOT5 = math.sqrt(5.0)
 
 
+def _unchanged(columns: Tensor) -> Tensor:
+    return columns
+
+
 @dataclass(frozen=True)
 class Process:
     """A fitted process. Standardised inside, natural units outside.
 
     Attributes:
-        columns: (n, D) inputs.
+        inputs: From columns (..., D) to what the kernel sees (..., I).
+        seen: (n, I) inputs of the observations.
         values: (n,) standardised observations.
         variances: (n,) their stated variances, standardised, without the inferred noise.
-        lengthscales: (D,) in columns.
+        lengthscales: (I,) in inputs.
         signal: Prior variance, standardised.
         noise: Inferred noise variance, standardised.
         level: Prior mean, standardised.
@@ -51,7 +57,8 @@ class Process:
         weights: (n,) inverse covariance times (values - level).
     """
 
-    columns: Tensor
+    inputs: Callable[[Tensor], Tensor]
+    seen: Tensor
     values: Tensor
     variances: Tensor
     lengthscales: Tensor
@@ -66,7 +73,9 @@ class Process:
     def predict(self, columns: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and variance of the noise-free value at columns (..., D), each (...)."""
         cross = self.signal * _matern(
-            _squared_distances(columns / self.lengthscales, self.columns / self.lengthscales)
+            _squared_distances(
+                self.inputs(columns) / self.lengthscales, self.seen / self.lengthscales
+            )
         )
         mean = self.level + cross @ self.weights
         flat = cross.reshape(-1, cross.shape[-1])
@@ -92,28 +101,35 @@ class Process:
         return _solved(
             replace(
                 self,
-                columns=torch.cat([self.columns, columns]),
+                seen=torch.cat([self.seen, self.inputs(columns)]),
                 values=torch.cat([self.values, (mean - self.shift) / self.spread]),
                 variances=torch.cat([self.variances, columns.new_zeros(len(columns))]),
             )
         )
 
 
-def fit_process(columns: Array, values: Array, errors: Array, groups: Indices) -> Process:
+def fit_process(
+    columns: Array,
+    values: Array,
+    errors: Array,
+    groups: Indices,
+    inputs: Callable[[Tensor], Tensor] = _unchanged,
+) -> Process:
     """Fit one process.
 
     Args:
-        columns: (n, D) inputs.
+        columns: (n, D) model columns.
         values: (n,) observations in natural units.
         errors: (n,) their standard errors, zero where none is stated.
-        groups: (D,) which lengthscale each column uses.
+        groups: (I,) which lengthscale each input uses.
+        inputs: From columns to inputs (I = D where they are the same).
 
     Returns:
         The process at the maximum of the posterior of its hyperparameters.
     """
     shift = float(values.mean())
     spread = float(values.std()) or 1.0
-    x = torch.as_tensor(columns, dtype=torch.float64)
+    x = inputs(torch.as_tensor(columns, dtype=torch.float64))
     y = torch.as_tensor((values - shift) / spread, dtype=torch.float64)
     variances = torch.as_tensor((errors / spread) ** 2, dtype=torch.float64)
     objective = _Posterior(x, y, variances, groups)
@@ -129,6 +145,7 @@ def fit_process(columns: Array, values: Array, errors: Array, groups: Indices) -
     lengthscales = torch.as_tensor(np.exp(found.x[:count])[groups], dtype=torch.float64)
     empty = x.new_empty(0)
     draft = Process(
+        inputs,
         x, y, variances, lengthscales, math.exp(found.x[count]), math.exp(found.x[count + 1]),
         0.0, shift, spread, empty, empty,
     )  # fmt: skip
@@ -190,7 +207,7 @@ def _squared_distances(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _covariance(process: Process) -> Tensor:
-    scaled = process.columns / process.lengthscales
+    scaled = process.seen / process.lengthscales
     kernel = process.signal * _matern(torch.cdist(scaled, scaled).square())
     extra = process.variances + process.noise + JITTER * process.signal
     return kernel + torch.diag(extra)

@@ -13,7 +13,7 @@ from botorch.utils.sampling import manual_seed
 from agents.baselines import DESIGN_SEED, design, unavailable
 from agents.bayes._goals import Goals, probability_met, read_goals
 from agents.bayes._model import Processes, columns, learn
-from agents.bayes._policy import Policy, choose_policy
+from agents.bayes._policy import Policy, choose_picking, choose_policy
 from agents.bayes._search import Choice, maximise, score
 from agents.encoding import Array, Encoding
 from agents.errors import ProposalError
@@ -43,7 +43,6 @@ class BayesAgent(OptionedAgent):
         Option("initial", 8, "trials of the space-filling design before models are used", low=1),
         DESIGN_SEED,
         Option("iterations", 25, "limit of the gradient search per proposal; 0: none", low=0),
-        Option("quantile", 0.0, "improve on this best fraction, not on the best", 0.0, 1.0),
     )
 
     def propose(
@@ -110,8 +109,12 @@ class _Step:
     def proposal(self) -> Proposal:
         """Return the best recipe with what is predicted of it and why it was chosen."""
         seen = _tensor(columns(self.encoding, self.completed))
-        quantile = float(self.options["quantile"])
-        policy = choose_policy(self.model, self.believed, self.goals, seen, self.seed, quantile)
+        given = self.space.candidates is not None
+        policy = (
+            choose_picking(self.model, self.believed, self.goals, self._measured())
+            if given
+            else choose_policy(self.model, self.believed, self.goals, seen, self.seed)
+        )
         choice = self._choice(policy)
         predicted, sds = self._predicted(choice)
         met = probability_met(self.objectives, {k: o.value for k, o in predicted.items()}, sds)
@@ -121,6 +124,15 @@ class _Step:
             "lengthscales": _lengthscales(self.encoding, self.model),
         }
         return Proposal(choice.recipe, policy.name, predicted, choice.value, details)
+
+    def _measured(self) -> torch.Tensor:
+        """Return (n, m): what the completed trials gave, NaN where missing."""
+        missing = Observation(np.nan)
+        rows = [
+            [t.observables.get(name, missing).value for name in self.model.names]
+            for t in self.completed
+        ]
+        return _tensor(np.array(rows, dtype=np.float64).reshape(-1, len(self.model.names)))
 
     def _choice(self, policy: Policy) -> Choice:
         exclude = unavailable(self.space, self.history)
