@@ -10,6 +10,7 @@ from agents import (
     Categorical,
     Condition,
     Continuous,
+    Feature,
     Fixed,
     LinearConstraint,
     Objective,
@@ -67,6 +68,7 @@ class Campaign:
         document["lab"] = dict(self.lab) if self.lab else None
         document["agent_options"] = dict(self.agent_options)
         document["space"] = [_parameter_document(p) for p in self.space.parameters]
+        document["features"] = [asdict(f) for f in self.space.features]
         document["constraints"] = [asdict(c) for c in self.space.constraints]
         document["objectives"] = [asdict(o) for o in self.objectives]
         return document
@@ -80,9 +82,13 @@ def from_resolved(declared: Mapping[str, Any], document: Mapping[str, Any]) -> C
         LinearConstraint(tuple((n, w) for n, w in c["terms"]), c["bound"], c["text"])
         for c in fields.pop("constraints")
     )
+    features = tuple(Feature(**f) for f in fields.pop("features", []))
     objectives = tuple(Objective(**o) for o in fields.pop("objectives"))
     return Campaign(
-        declared=declared, space=Space(parameters, constraints), objectives=objectives, **fields
+        declared=declared,
+        space=Space(parameters, constraints, features=features),
+        objectives=objectives,
+        **fields,
     )
 
 

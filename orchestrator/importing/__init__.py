@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agents import Categorical, Continuous, Fixed, Parameter, Space
+from agents import Categorical, Continuous, Feature, Fixed, Parameter, Space
+from agents.features import feature_problems
 from orchestrator.campaign import Campaign, read_document
 from orchestrator.errors import InputRefusedError
 from orchestrator.events import CampaignCreated, CampaignFinished, Payload, TrialImported
@@ -64,11 +65,14 @@ def _created(
     path: Path, document: dict[str, Any], mapping: ColumnMapping, rows: list[ReadRow]
 ) -> CampaignCreated:
     parameters = tuple(_parameter(p, rows) for p in mapping.parameters)
+    features = tuple(Feature(f.name, f.expression, f.log) for f in mapping.features)
+    if problems := feature_problems(Space(parameters, features=features)):
+        raise InputRefusedError([f"mapping features: {p}" for p in problems])
     campaign = Campaign(
         declared=document,
         name=mapping.name,
         station=STATION,
-        space=Space(parameters),
+        space=Space(parameters, features=features),
         objectives=(),
         agent=STATION,
         trials=len(rows),

@@ -51,6 +51,14 @@ class MappedObservable(_Item):
     description: str = ""
 
 
+class MappedFeature(_Item):
+    """A derived quantity for agents, such as a molar ratio: arithmetic over parameters."""
+
+    name: str = Field(min_length=1)
+    expression: str = Field(min_length=1)
+    log: bool = True
+
+
 class ColumnMapping(_Item):
     """The whole mapping."""
 
@@ -62,6 +70,7 @@ class ColumnMapping(_Item):
     missing: list[str] = ["", "NA", "NaN", "nan"]
     parameters: list[MappedParameter] = Field(min_length=1)
     observables: list[MappedObservable] = Field(min_length=1)
+    features: list[MappedFeature] = []
     keep: list[str] = []
 
     @model_validator(mode="after")

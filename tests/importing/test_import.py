@@ -86,6 +86,7 @@ def test_bad_rows_are_named_and_refuse_the_whole_unless_skipped(
         ({"parameters": [{"name": "v", "column": "V", "unit": "furlongs"}]}, None),
         ({"parameters": [{"name": "v", "column": "V", "unit": "blorps"}]}, "pint knows"),
         ({"colour": "blue"}, "colour"),
+        ({"features": [{"name": "f", "expression": "volume * absent"}]}, "absent"),
     ],
 )
 def test_a_bad_mapping_is_refused(
