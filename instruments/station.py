@@ -76,8 +76,10 @@ class Spectrum:
     Attributes:
         name: Unique within a measurement: `pl`, `pl_2`, `absorbance`, `dark`, ...
         axis: Shape (n,), float64, in `axis_unit` [nm].
-        values: Shape (n,), float32 or float64 raw data in `unit` [counts], [AU].
-        settings: JSON-able: integration_time [s], averages, saturation level, path length, ...
+        values: Shape (n,), or (frames, n) where the instrument reads repeatedly; raw data in
+            `unit` [counts], [AU].
+        settings: JSON-able: integration_time [s], averages, saturation level, path length, ...;
+            with frames also frame_start [s] and frame_interval [s].
     """
 
     name: str
@@ -140,12 +142,30 @@ class Verdict:
     failure: str = ""
 
 
+@dataclass(frozen=True)
+class Series:
+    """A derived quantity over time, where the instrument reads repeatedly.
+
+    Attributes:
+        name: Unique within an analysis: `peak_emission`, `mean_size`, ...
+        time: Shape (frames,) [s] from the start of the reaction.
+        values: Shape (frames,) in `unit`; NaN where a frame gave none.
+        unit: Unit of the values.
+    """
+
+    name: str
+    time: NDArray[np.float64]
+    values: NDArray[np.float64]
+    unit: str
+
+
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What metrology made of a measurement: observables (may be empty), verdict."""
+    """What metrology made of a measurement: observables (may be empty), verdict, series."""
 
     observables: Mapping[str, ObservableValue]
     verdict: Verdict
+    series: tuple[Series, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,4 +223,33 @@ class Station(Protocol):
 
     def close(self) -> None:
         """Bring every instrument to its safe state and let go of it. May be called twice."""
+        ...
+
+
+class BatchStation(Station, Protocol):
+    """A station that makes up to `description.max_batch` recipes in one run (a well plate)."""
+
+    def run_batch(
+        self,
+        recipes: Sequence[Recipe],
+        keys: Sequence[AttemptKey],
+        progress: Callable[[str], None] | None = None,
+    ) -> Sequence[Measurement]:
+        """Make and measure several recipes together; one measurement each, in their order.
+
+        Raises:
+            RecipeRefusedError: any recipe breaks a limit, or there are too many; nothing moved.
+            StationStoppedError: the station is safe, and a person is needed.
+        """
+        ...
+
+
+class SimulatedStation(Station, Protocol):
+    """A station whose instruments act on a plant, which knows the truth."""
+
+    def truth(self) -> Mapping[str, float]:
+        """Return the hidden state that the last run ended with, as plain numbers by name.
+
+        Names end in their unit where there is one (`mean_edge_nm`); empty before the first run.
+        """
         ...

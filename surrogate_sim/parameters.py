@@ -10,15 +10,24 @@ import difflib
 import tomllib
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-TABLES = ("materials", "flow")
+TABLES = tuple(
+    sorted(
+        Path(entry.name).stem
+        for entry in files("surrogate_sim").joinpath("data").iterdir()
+        if entry.name.endswith(".toml")
+    )
+)
+"""Every parameter file: `materials`, which all twins share, and one for each twin."""
+_FLOW = ("materials", "flow")
 _TRUNCATION = 2.0
 
 
@@ -83,6 +92,55 @@ class FlowParameters:
         return _keyed_normal(self.seed, effect, name)
 
 
+@dataclass(frozen=True)
+class TwinParameters:
+    """All numbers of one lab of one twin.
+
+    Attributes:
+        twin: Name of the twin, and of its parameter file.
+        materials: Constants of `data/materials.toml`, the same for all twins.
+        own: Constants of `data/<twin>.toml`.
+        seed: Seed of the hidden lab; None for the nominal one.
+    """
+
+    twin: str
+    materials: Mapping[str, float]
+    own: Mapping[str, float]
+    seed: int | None = None
+
+    def keyed_normal(self, effect: str, name: str) -> float:
+        """Return the lab's own standard normal for (effect, name), truncated; 0 if nominal."""
+        if self.seed is None:
+            return 0.0
+        return _keyed_normal(self.seed, effect, name)
+
+    def replacing(self, **own: float) -> TwinParameters:
+        """Return the same lab with some of its own constants at other values.
+
+        Raises:
+            KeyError: a name that the twin's file does not hold.
+        """
+        for name in own:
+            self.own[name]
+        return replace(self, own=Values({**self.own, **own}))
+
+
+def twin_parameters(twin: str, hidden: int | None = None) -> TwinParameters:
+    """Return the nominal lab of a twin, or its hidden lab of that seed (see `draw`).
+
+    Raises:
+        ValueError: no such parameter file, or a negative seed.
+    """
+    if hidden is None:
+        materials, own = (
+            Values({k: c.value for k, c in table(n).items()}) for n in ("materials", twin)
+        )
+        return TwinParameters(twin, materials, own)
+    if hidden < 0:
+        raise ValueError(f"a hidden lab's seed must be at least 0, but got {hidden}")
+    return TwinParameters(twin, _drawn("materials", hidden), _drawn(twin, hidden), hidden)
+
+
 @cache
 def _keyed_normal(seed: int, effect: str, name: str) -> float:
     key = [seed, zlib.crc32(effect.encode()), zlib.crc32(name.encode())]
@@ -105,7 +163,7 @@ def table(name: str) -> Mapping[str, Constant]:
 @cache
 def nominal() -> FlowParameters:
     """Return the nominal lab: every constant at its tabulated value."""
-    materials, flow = (Values({k: c.value for k, c in table(n).items()}) for n in TABLES)
+    materials, flow = (Values({k: c.value for k, c in table(n).items()}) for n in _FLOW)
     return FlowParameters(materials, flow)
 
 
@@ -119,7 +177,7 @@ def draw(seed: int) -> FlowParameters:
     """
     if seed < 0:
         raise ValueError(f"a hidden lab's seed must be at least 0, but got {seed}")
-    materials, flow = (_drawn(name, seed) for name in TABLES)
+    materials, flow = (_drawn(name, seed) for name in _FLOW)
     return FlowParameters(materials, flow, seed)
 
 
