@@ -3,8 +3,9 @@
 Each class follows the mean of `exchange_kinetics`' events, with the backward reaction that its
 equilibrium asks for: the net driving force is (1 - y) - y [Br] / (K_ex [I]). What the
 nanocrystals take up leaves the solution, so iodide in solution follows from conservation, and
-the final composition from iodide per bromide alone. Adsorbed iodide also etches the crystals
-(seed 003: 622 to 615 nm in 280 s); what dissolves joins the solution.
+the final composition from iodide per bromide alone. Adsorbed iodide also etches
+crystals as far as they are iodide already (seed 003: 622 to 615 nm in 280 s, after exchange);
+what dissolves joins the solution.
 """
 
 from __future__ import annotations
@@ -146,5 +147,5 @@ def _slope(state: Array, cuvette: Cuvette, own: Constants) -> Array:
     back = shell * bromide / cuvette.volume / (own["exchange_constant"] * free)
     exchange = (1.0 - shell - back) / resistance(shell, pace)
     alive = state[2] > _LEAST_EDGE
-    etching = -own["etch_rate"] * float(coverage(free, own)) * alive
+    etching = -own["etch_rate"] * float(coverage(free, own)) * shell * alive
     return np.stack([exchange, (shell - core) / pace.core_time, etching])

@@ -77,7 +77,7 @@ def rates(edge: ArrayLike, concentration: ArrayLike, own: Constants) -> Rates:
         cooperativity=own["cooperativity"] * ratio ** own["cooperativity_exponent"],
         diffusion=length**2 / (4.0 * np.pi**2 * own["exchange_diffusivity"]),
         core=(inner / length) ** 3,
-        core_time=np.maximum(inner**2 / (4.0 * np.pi**2 * own["core_diffusivity"]), 1e-3),
+        core_time=np.maximum(inner**2 / (4.0 * np.pi**2 * own["core_diffusivity"]), 1.0),
     )
 
 

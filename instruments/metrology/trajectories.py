@@ -73,6 +73,8 @@ def fit_rises(times: Array, traces: Array) -> Rises:
         high = np.where(short, np.minimum(centre + 4.0 * step, borders[-1]), high)
         cells, values = _resampled(borders, total, low, high)
         solution, errors = _fit(cells, values, centre, width / RISE)
+        # Cells narrower than a frame repeat what one frame says.
+        errors = errors * np.sqrt(np.maximum(1.0, step * _CELLS / (high - low)))[:, None]
         centre = np.clip(solution[:, 2], times[0], times[-1])
         width = np.clip(RISE * solution[:, 3], np.maximum(_SHRINK * width, 2.0 * step), span)
     return Rises(
@@ -121,11 +123,12 @@ def _fit(times: Array, values: Array, centre: Array, width: Array) -> tuple[Arra
         if i % 4 == 0:
             weights = _huber(residual)
             cost = (weights * residual**2).sum(axis=1)
-        normal = np.einsum("nci,nc,ncj->nij", jacobian, weights, jacobian)
-        gradient = np.einsum("nci,nc,nc->ni", jacobian, weights, residual)
+        weighted = (jacobian * weights[:, :, None]).transpose(0, 2, 1)
+        normal = weighted @ jacobian
+        gradient = weighted @ residual[:, :, None]
         scale = np.einsum("nii->ni", normal) + 1e-12
         damped = normal + (damping[:, None] * scale)[:, :, None] * np.eye(4)
-        trial = parameters + np.linalg.solve(damped, gradient[:, :, None])[:, :, 0]
+        trial = parameters + np.linalg.solve(damped, gradient)[:, :, 0]
         trial[:, 3] = np.clip(trial[:, 3], span / 2000.0, span)
         trial[:, 2] = np.clip(trial[:, 2], times[:, 0], times[:, -1])
         tried, slopes = _residual(times, values, trial)
@@ -155,7 +158,7 @@ def _huber(residual: Array) -> Array:
 
 def _errors(jacobian: Array, weights: Array, residual: Array) -> Array:
     """Standard errors, shape (n, 4); infinite where the fit does not determine a parameter."""
-    normal = np.einsum("nci,nc,ncj->nij", jacobian, weights, jacobian)
+    normal = (jacobian * weights[:, :, None]).transpose(0, 2, 1) @ jacobian
     scale = np.sqrt(np.einsum("nii->ni", normal)) + 1e-12
     scaled = normal / scale[:, :, None] / scale[:, None, :] + 1e-12 * np.eye(4)
     variance = (weights * residual**2).sum(axis=1) / (residual.shape[1] - 4)
