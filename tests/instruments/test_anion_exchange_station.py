@@ -234,3 +234,17 @@ def test_the_example_fits_the_station():
     campaign = check_campaign(read_document(EXAMPLE))
     assert campaign.station == "anion_exchange"
     assert yaml.safe_load(EXAMPLE.read_text())["lab"] == {"hidden": 7}
+
+
+def test_the_reference_page_names_every_parameter_and_observable():
+    page = (EXAMPLE.parents[1] / "docs" / "reference" / "anion-exchange.md").read_text()
+    for p in PARAMETERS:
+        limits = (
+            ", ".join(f"`{c}`" for c in p.choices)
+            if p.choices
+            else f"{p.low:g} to {p.high:g} {p.unit}".rstrip()
+        )
+        default = f"`{p.default}`" if isinstance(p.default, str) else f"{p.default:g}"
+        assert f"| `{p.name}` | {p.description} | {limits} | {default} |" in page
+    for o in OBSERVABLES:
+        assert f"| `{o.name}` | {o.description} | {o.unit or '-'} |" in page

@@ -321,7 +321,7 @@ NOTES: dict[str, str] = {
     ),
     "AX-14": "three tenths of the cooperativity against all of it, at 13.1 nm",
     "AX-15": (
-        "missed (ours about 477 s): the incubation fitted to AX-06 scales with the Langmuir supply "
+        "missed (ours about 477 s): the incubation fitted to AX-06 scales with Langmuir supply "
         "to 355 s at 12.5 umol/L, and half of the field takes some 100 s more; the paper's own "
         "891 s at 5 umol/L and 438 s at 12.5 leave less than that"
     ),
