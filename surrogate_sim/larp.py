@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from surrogate_sim import larp_light, optics
 from surrogate_sim.larp_ageing import Aged, Settled, age, settle
@@ -138,11 +138,13 @@ class Plate:
     depth: Array
 
 
-def react(charges: list[Charge], p: TwinParameters, spread: float = 1.0) -> Plate:
+def react(charges: list[Charge], p: TwinParameters, spread: ArrayLike = 1.0) -> Plate:
     """Return what the charges become; `spread` multiplies the spread of mixing times."""
     met, c = wells(charges, p.own), p.own
     cell = float(lattice(constants=p.materials)) ** 3
-    dots = grow(met, np.full(len(charges), spread * c["mixing_spread"]), c, cell)
+    dots = grow(
+        met, np.asarray(spread, float) * np.full(len(charges), c["mixing_spread"]), c, cell
+    )
     volume = np.array([q.injected + q.antisolvent_volume for q in charges])
     units = dots.units.sum(axis=1)
     return Plate(met, dots, settle(met, units, c), volume / c["well_area"])
@@ -161,6 +163,12 @@ def trap_density(plate: Plate, c: Mapping[str, float]) -> Array:
     return np.asarray(c["trap_floor"] + bare + c["trap_amine"] * bound / (1.0 + bound))
 
 
+def traps(plate: Plate, index: int, edge: Array, p: TwinParameters) -> Array:
+    """Mean traps per dot, shape of `edge`: free dots first, then as many enclosed ones."""
+    densities = [trap_density(plate, p.own)[index], p.own["trap_floor"]]
+    return optics.mean_traps(edge, np.repeat(densities, len(edge) // 2), p.materials)
+
+
 def ensemble(
     plate: Plate, aged: Aged, index: int, p: TwinParameters, concentration: float = 1.0
 ) -> Ensemble:
@@ -171,19 +179,17 @@ def ensemble(
     units = plate.dots.units[index]
     shares = np.concatenate([aged.free[index] * units, aged.enclosed[index] * units])
     amount = 1e3 * concentration * shares
-    density = np.repeat([trap_density(plate, c)[index], c["trap_floor"]], len(free))
     bright = edge > _SMALLEST
     edge = np.maximum(edge, _SMALLEST)
-    traps = optics.mean_traps(edge, density, m)
     lifetime = optics.radiative_lifetime(edge, 0.0, 0.0, m)
-    yields = optics.quantum_yield(traps, lifetime, ROOM, m)
+    yields = optics.quantum_yield(traps(plate, index, edge, p), lifetime, ROOM, m)
     return larp_light.ensemble(np.where(bright, amount, 0.0), edge, yields)
 
 
 def light(
-    plate: Plate, seconds: Array, index: int, p: TwinParameters, concentration: Array | float = 1.0
+    plate: Plate, seconds: Array, index: int, p: TwinParameters, concentration: ArrayLike = 1.0
 ) -> Array:
-    """Emission of well `index` at ages `seconds`, shape (frames, energies) on larp_light.ENERGY."""
+    """Emission of a well at ages `seconds`, shape (frames, energies) on larp_light.ENERGY."""
     frames = []
     factor = np.broadcast_to(np.asarray(concentration, float), seconds.shape)
     for second, more in zip(seconds, factor, strict=True):

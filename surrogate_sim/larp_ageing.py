@@ -67,7 +67,8 @@ class Aged:
 
 def settle(wells: Wells, units: Array, c: Constants) -> Settled:
     """Return the mixed wells with `units` [M] of CsPbBr3 formed, and their equilibrium phase."""
-    solution = speciate(wells, wells.share, units, c)
+    left = mixture_totals(wells, wells.share, units)
+    solution = speciate(wells, wells.share, left, c)
     return Settled(units, solution, equilibrium_conversion(wells, units, c))
 
 
@@ -97,8 +98,9 @@ def age(settled: Settled, seconds: Array, c: Constants) -> Aged:
     """Return the shares at ages `seconds`, shape (n,).
 
     Conversion: dphi/dt = k_T [B]^2 (phi_eq - phi). A dot that survives is enclosed in a grain
-    with probability phi, and its outer part converts as well. Loss: Avrami with rate k_d exp(-coverage / coverage_scale); enclosed dots
-    are safe. Coarsening: d<L^3>/dt = k_r (1 - coverage)^2.
+    with probability phi, and its outer part converts as well. Loss: Avrami with rate
+    k_d exp(-coverage / coverage_scale); enclosed dots are safe. Coarsening:
+    d<L^3>/dt = k_r (1 - coverage)^2.
     """
     t = np.asarray(seconds, float)
     solution = settled.solution

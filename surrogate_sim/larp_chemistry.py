@@ -23,6 +23,8 @@ LONG_CHAIN = 18.0
 PERMITTIVITY = {"toluene": 2.38, "chloroform": 4.81, "dmf": 36.7, "ethanol": 24.5}
 """Relative static permittivities (CRC Handbook; S002 for the first two)."""
 COMPONENTS = ("carboxylate", "proton", "amine", "lead", "bromide", "caesium")
+UNIT: Array = np.array([0.0, 0.0, 0.0, 1.0, 3.0, 1.0])
+"""Components in a formula unit of CsPbBr3."""
 SYSTEM: Tableau = tableau(
     COMPONENTS,
     {
@@ -110,8 +112,7 @@ def mixture_totals(wells: Wells, share: Array, consumed: ArrayLike = 0.0) -> Arr
     part = np.asarray(share, float)[:, None]
     total = part * precursor_totals(wells) + (1.0 - part) * antisolvent_totals(wells)
     units = np.asarray(consumed, float) * np.ones(len(total))
-    taken = units[:, None] * np.array([0.0, 0.0, 0.0, 1.0, 3.0, 1.0])
-    return np.asarray(total - taken)
+    return np.asarray(total - units[:, None] * UNIT)
 
 
 def mixture_polarity(wells: Wells, share: Array) -> Array:
@@ -174,9 +175,25 @@ class Solution:
         return np.sqrt(self.caesium * self.tribromide)
 
 
-def speciate(wells: Wells, share: Array, consumed: ArrayLike, c: Constants) -> Solution:
-    """Return the equilibrium of mixtures with a precursor `share` and CsPbBr3 `consumed` [M]."""
-    found = solve(SYSTEM, constants(wells, c), mixture_totals(wells, share, consumed))
+def locked_totals(wells: Wells, c: Constants) -> Array:
+    """What lead-amine complexes hold in the precursor, shape (n, 6) [M].
+
+    Dots form in the precursor's own micelles (S002), where the amine stays with the lead while
+    caesium comes in; lead that an amine holds there takes no part in growth.
+    """
+    found = solve(SYSTEM, constants(wells, c), precursor_totals(wells))
+    names = ("lead_amine_1", "lead_amine_2")
+    return np.asarray(
+        sum(
+            found[:, SYSTEM.index(n)][:, None] * SYSTEM.stoichiometry[SYSTEM.index(n)][None, :]
+            for n in names
+        )
+    )
+
+
+def speciate(wells: Wells, share: Array, totals: Array, c: Constants) -> Solution:
+    """Return the equilibrium of `totals` [M], shape (n, 6), in the medium of a `share`."""
+    found = solve(SYSTEM, constants(wells, c), totals)
     medium = mixture_polarity(wells, share)
 
     def of(name: str) -> Array:

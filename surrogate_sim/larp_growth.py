@@ -2,10 +2,11 @@
 
 Packets of precursor engulf the antisolvent around them (Baldyga and Bourne 1989, Chem. Eng. J.
 42, 83): a packet's share of its volume falls from one to the well's as exp(-t / t_mix). A packet
-that mixes faster nucleates more dots, N ~ t_mix^-m (LaMer and Sugimoto; physics specification
-3.5), and t_mix is spread log-normally over the packets of a well. Dots grow from the solution
-around them at a rate that does not depend on their size, until ligands on their surface arrest
-them or the solution is saturated.
+that mixes faster nucleates more dots, and so does one in which nuclei grow slower and take less of
+the supply: N ~ (t_mix G)^-m (LaMer; Sugimoto 2007, J. Colloid Interface Sci. 309, 106; physics
+specification 3.5). t_mix is spread log-normally over the packets of a well. Dots grow from the
+solution around them at a rate that does not depend on their size, until ligands on their surface
+arrest them or the solution is saturated.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from surrogate_sim.larp_chemistry import Wells, mixture_totals, speciate
+from surrogate_sim.larp_chemistry import UNIT, Wells, locked_totals, mixture_totals, speciate
 
 Array = NDArray[np.float64]
 Constants = Mapping[str, float]
@@ -29,6 +30,8 @@ STEPS = 120
 _NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(7)
 PACKETS = len(_NODES)
 _FIRST_SHARE = 0.97
+_SLOWEST = 1e-6
+"""Least excess of the driving concentration [M] for the number of nuclei."""
 _LONGEST = 12.0
 """End of the integration in units of the slowest of mixing and arrest."""
 
@@ -67,8 +70,11 @@ def _table(wells: Wells, c: Constants) -> _Table:
     grid[:, 0] = _FIRST_SHARE
     many = wells.take(np.repeat(np.arange(n), SHARES * len(EXTENTS)))
     share = np.repeat(grid.ravel(), len(EXTENTS))
-    scarce = scarcest(mixture_totals(many, share))
-    found = speciate(many, share, np.tile(EXTENTS, n * SHARES) * scarce, c)
+    locked = np.repeat(locked_totals(wells, c), SHARES * len(EXTENTS), axis=0)
+    free = mixture_totals(many, share) - share[:, None] * locked
+    scarce = scarcest(free)
+    taken = (np.tile(EXTENTS, n * SHARES) * scarce)[:, None] * UNIT
+    found = speciate(many, share, free - taken, c)
     shape = (n, SHARES, len(EXTENTS))
     return _Table(
         np.log(found.driving).reshape(shape),
@@ -89,13 +95,14 @@ def grow(wells: Wells, spread: Array, c: Constants, cell: float) -> Dots:
     """
     slowness = np.exp(spread[:, None] * _NODES[None, :])
     weight = _WEIGHTS / _WEIGHTS.sum()
-    # Normalised so that the mean number of dots does not depend on the spread.
-    number = slowness ** -c["nucleation_exponent"]
-    slower = (wells.mixing / c["mixing_reference"]) ** -c["nucleation_exponent"]
-    mean = c["dots_per_precursor"] * 1e-6 * AVOGADRO * slower
-    number *= (mean / (number @ weight))[:, None]
+    table = _table(wells, c)
+    fastest = np.exp(table.driving[:, :, 0]) - np.exp(table.saturation)
+    # Nuclei share the supply with those that grow: N ~ (supply / growth)^m.
+    growth = np.maximum(fastest.max(axis=1), _SLOWEST) / c["driving_reference"]
     mixing = wells.mixing[:, None] * slowness
-    packets = _Packets(_table(wells, c), wells.share, mixing, number, cell, c)
+    number = (mixing / c["mixing_reference"] * growth[:, None]) ** -c["nucleation_exponent"]
+    number *= c["dots_per_precursor"] * 1e-6 * AVOGADRO
+    packets = _Packets(table, wells.share, mixing, number, cell, c)
     edge = packets.integrate()
     units = number * edge**3 / (cell * AVOGADRO)
     return Dots(units * wells.share[:, None] * weight[None, :], edge)

@@ -1,0 +1,246 @@
+"""The reprecipitation plate: up to 96 wells of CsPbBr3 by ligand-assisted reprecipitation.
+
+The station is simulated: its instruments act on one LarpPlant. Wells are filled by a robot and
+read every 10 min for 12 h, after Sanchez et al. (seed 002).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from instruments.errors import InstrumentError, RecipeRefusedError
+from instruments.metrology.plate import analyse_plate
+from instruments.plate_recipe import (
+    OBSERVABLES,
+    PARAMETERS,
+    amine_violations,
+    ligand_concentration,
+    plan,
+)
+from instruments.procedures.plate import (
+    WELLS,
+    PlateSettings,
+    WellRecord,
+    layout,
+    run_plate,
+    well_name,
+)
+from instruments.recipe_check import declaration_violations
+from instruments.simulated.noise import instrument_generator
+from instruments.simulated.plate import simulated_plate_rig
+from instruments.station import (
+    Analysis,
+    AttemptKey,
+    Measurement,
+    Recipe,
+    StationDescription,
+    Violation,
+)
+from surrogate_sim.parameters import TwinParameters, twin_parameters
+from surrogate_sim.plants.larp_plate import LarpPlant
+
+DESCRIPTION = StationDescription(
+    name="larp_plate",
+    version="1",
+    description=(
+        "CsPbBr3 nanocrystals by ligand-assisted reprecipitation in a 96-well plate, read for "
+        "12 h by a fluorescence plate reader"
+    ),
+    parameters=PARAMETERS,
+    observables=OBSERVABLES,
+    simulated=True,
+    repeatable=True,
+    max_batch=WELLS,
+)
+IDENTITIES = tuple(
+    {
+        "instrument": name,
+        "model": f"dotpilot simulated {model}",
+        "serial": "sim",
+        "simulated": True,
+    }
+    for name, model in (
+        ("pipetting_robot", "pipetting robot"),
+        ("plate_reader", "monochromator plate reader"),
+        ("characterisation", "microscope, diffractometer and photon counter"),
+    )
+)
+
+
+class LarpPlateStation:
+    """A simulated plate line behind the station contract.
+
+    What carries from run to run is the virtual clock and the number of plates, on which a hidden
+    lab's batches and lamp depend.
+
+    Args:
+        lab: {"hidden": SEED} draws a laboratory that differs from the nominal one; None is the
+            nominal laboratory.
+        seed: Keys the noise where no hidden seed is given.
+        parameters: The lab's constants, in place of those that `lab` stands for.
+
+    Raises:
+        InstrumentError: an unknown key in `lab`, or a seed that is not a whole number >= 0.
+    """
+
+    def __init__(
+        self,
+        lab: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        *,
+        parameters: TwinParameters | None = None,
+    ) -> None:
+        hidden = _hidden_seed(lab)
+        self._parameters = parameters or twin_parameters("larp_plate", hidden)
+        self._lab_seed = seed if hidden is None else hidden
+        self._state: dict[str, Any] = {}
+        self._truth: tuple[LarpPlant, int] | None = None
+        self._open = False
+
+    @property
+    def description(self) -> StationDescription:
+        """What the station declares."""
+        return DESCRIPTION
+
+    @property
+    def lab_time(self) -> float:
+        """Seconds on the virtual clock."""
+        return float(self._state.get("clock", 0.0))
+
+    def check(self, recipe: Recipe) -> Sequence[Violation]:
+        """Every broken limit of a complete recipe; pure, cheap, moves nothing."""
+        return declaration_violations(PARAMETERS, recipe) or amine_violations(recipe)
+
+    def open(self) -> None:
+        """Connect; the simulated instruments are always there."""
+        self._open = True
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up the state that a recorded measurement ended with ({} is a new laboratory)."""
+        taken = json.loads(json.dumps(dict(state)))
+        LarpPlant(self._parameters, taken or None)  # refuses a state that it cannot take up
+        self._state = taken
+
+    def run(
+        self, recipe: Recipe, key: AttemptKey, progress: Callable[[str], None] | None = None
+    ) -> Measurement:
+        """Make and measure one recipe, on a plate with one well; see `instruments.station`.
+
+        Raises:
+            RecipeRefusedError: before anything moves.
+            InstrumentError: the station is not open.
+        """
+        return self.run_batch([recipe], [key], progress)[0]
+
+    def run_batch(
+        self,
+        recipes: Sequence[Recipe],
+        keys: Sequence[AttemptKey],
+        progress: Callable[[str], None] | None = None,
+    ) -> Sequence[Measurement]:
+        """Make and measure recipes on one plate, in wells drawn at random from the first key.
+
+        Raises:
+            RecipeRefusedError: any recipe breaks a limit, or there are too many; nothing moved.
+            InstrumentError: the station is not open, or keys and recipes differ in number.
+        """
+        if not self._open:
+            raise InstrumentError("a station must be opened before it runs; call open()")
+        self._refuse(recipes, keys)
+        c = self._parameters.own
+        plant = LarpPlant(self._parameters, self._state or None)
+        drawn = instrument_generator(self._lab_seed, keys[0], "layout").integers(2**31)
+        wells = layout(len(recipes), int(drawn))
+        rig = simulated_plate_rig(
+            plant, wells, keys, self._lab_seed, c, self._parameters.materials
+        )
+        settings = PlateSettings(c["transfer_time"], c["frame_interval"])
+        plans = [plan(r, c) for r in recipes]
+        records = run_plate(rig, plans, wells, settings, progress)
+        self._state, self._truth = plant.state(), (plant, wells[-1])
+        return [
+            _measurement(recipe, record, int(drawn), len(recipes), self._state)
+            for recipe, record in zip(recipes, records, strict=True)
+        ]
+
+    def _refuse(self, recipes: Sequence[Recipe], keys: Sequence[AttemptKey]) -> None:
+        if len(keys) != len(recipes):
+            raise InstrumentError(
+                f"each recipe needs its key, but got {len(recipes)} recipes and {len(keys)} keys"
+            )
+        problems = [v for r in recipes for v in self.check(r)]
+        if not 1 <= len(recipes) <= WELLS:
+            problems.append(
+                Violation(
+                    "batch",
+                    float(len(recipes)),
+                    f"1 to {WELLS}",
+                    "wells",
+                    f"a plate takes 1 to {WELLS} recipes, but got {len(recipes)}; split the batch",
+                )
+            )
+        if problems:
+            raise RecipeRefusedError(problems)
+
+    def truth(self) -> Mapping[str, float]:
+        """Return the hidden state of the last recipe's well, as plain numbers by name."""
+        if self._truth is None:
+            return {}
+        plant, well = self._truth
+        return {n: v for n, v in plant.truth(well).items() if math.isfinite(v)}
+
+    def analyse(self, measurement: Measurement) -> Analysis:
+        """Derive observables and the verdict from raw data; deterministic."""
+        return analyse_plate(measurement)
+
+    def close(self) -> None:
+        """Bring every instrument to its safe state and let go of it."""
+        self._open = False
+
+
+def _hidden_seed(lab: Mapping[str, Any] | None) -> int | None:
+    if not lab:
+        return None
+    unknown = sorted(set(lab) - {"hidden"})
+    if unknown:
+        raise InstrumentError(
+            f"a lab of larp_plate takes only 'hidden', but got {', '.join(unknown)}; remove or "
+            "correct it"
+        )
+    seed = lab["hidden"]
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InstrumentError(f"hidden must be a whole number of at least 0, but got {seed!r}")
+    return seed
+
+
+def _measurement(
+    recipe: Recipe, record: WellRecord, drawn: int, count: int, state: Mapping[str, Any]
+) -> Measurement:
+    conditions = {
+        "plate_row": {"value": record.well // 12 + 1, "unit": ""},
+        "plate_column": {"value": record.well % 12 + 1, "unit": ""},
+        "layout_seed": {"value": drawn, "unit": ""},
+        "wells_on_plate": {"value": count, "unit": ""},
+        "age_at_first_read": {"value": record.age, "unit": "s"},
+        "ligand_concentration": {"value": ligand_concentration(recipe), "unit": "mol/L"},
+    }
+    first = record.spectra[0]
+    labelled = type(first)(
+        first.name,
+        first.axis,
+        first.values,
+        first.axis_unit,
+        first.unit,
+        {**first.settings, "well": well_name(record.well)},
+    )
+    return Measurement(
+        requested=dict(recipe),
+        achieved={},
+        conditions=conditions,
+        spectra=(labelled, *record.spectra[1:]),
+        station_state=dict(state),
+        identities=IDENTITIES,
+    )

@@ -1,0 +1,201 @@
+"""The plate procedure: lay out wells at random, fill them, read them for half a day.
+
+It drives a pipetting robot, a plate reader and a characterisation bench through the protocols
+below and waits on their clock only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instruments.capabilities import Clock
+from instruments.station import Spectrum
+
+Array = NDArray[np.float64]
+OVERFLOW_TEXT = "OVRFLW"
+OVERFLOW_MARK = -1.0
+"""Number that stands in a spectrum where the reader wrote `OVRFLW`."""
+WELLS = 96
+
+
+@dataclass(frozen=True, slots=True)
+class WellPlan:
+    """Volumes [uL] and solutions of one well.
+
+    Attributes:
+        pair: Acid and amine.
+        antisolvent: Solvent of the caesium solution.
+        acid: Into the precursor's vial.
+        amine: Into the vial.
+        lead_solution: PbBr2 solution into the vial.
+        lead: Its concentration [mmol/L].
+        antisolvent_volume: Caesium solution into the well.
+        injected: Precursor from the vial into the well.
+        full: Whether microscope, diffractometer and photon counter look at it as well.
+    """
+
+    pair: str
+    antisolvent: str
+    acid: float
+    amine: float
+    lead_solution: float
+    lead: float
+    antisolvent_volume: float
+    injected: float
+    full: bool
+
+
+class Robot(Protocol):
+    """A pipetting robot."""
+
+    def new_plate(self) -> None:
+        """Put a fresh plate on the deck."""
+        ...
+
+    def fill(self, well: int, plan: WellPlan) -> None:
+        """Mix the precursor, fill the well and inject; takes its time on the clock."""
+        ...
+
+
+class Reader(Protocol):
+    """A fluorescence plate reader."""
+
+    @property
+    def wavelengths(self) -> Array:
+        """Emission wavelengths, shape (n,) [nm]."""
+        ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Excitation, bandpass, overflow level; JSON-able."""
+        ...
+
+    def read(self, well: int) -> Sequence[str]:
+        """One emission spectrum as the reader's table has it: whole numbers, or `OVRFLW`."""
+        ...
+
+
+class Bench(Protocol):
+    """Transmission electron microscope, diffractometer and photon counter."""
+
+    def particles(self, well: int) -> Spectrum:
+        """Histogram of particle lengths."""
+        ...
+
+    def diffraction(self, well: int) -> Spectrum:
+        """Powder pattern of the dried well."""
+        ...
+
+    def decay(self, well: int) -> Spectrum:
+        """Histogram of photon arrival times."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PlateRig:
+    """What the procedure drives."""
+
+    robot: Robot
+    reader: Reader
+    bench: Bench
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class PlateSettings:
+    """Time from the last well to the first read [s], interval [s] and number of reads."""
+
+    transfer: float = 300.0
+    interval: float = 600.0
+    reads: int = 73
+
+
+@dataclass(frozen=True)
+class WellRecord:
+    """One well's spectra, and how old it was when first read [s]."""
+
+    well: int
+    spectra: tuple[Spectrum, ...]
+    age: float
+
+
+def layout(count: int, seed: int) -> tuple[int, ...]:
+    """Wells of `count` recipes, at random so that composition and row are not confounded."""
+    order = np.random.default_rng(np.random.SeedSequence([seed, count])).permutation(WELLS)
+    return tuple(int(w) for w in order[:count])
+
+
+def well_name(well: int) -> str:
+    """Name of a well, A1 to H12."""
+    return f"{'ABCDEFGH'[well // 12]}{well % 12 + 1}"
+
+
+def run_plate(
+    rig: PlateRig,
+    plans: Sequence[WellPlan],
+    wells: Sequence[int],
+    settings: PlateSettings,
+    progress: Callable[[str], None] | None = None,
+) -> tuple[WellRecord, ...]:
+    """Fill `wells` with `plans` in their order, read them, and return one record each."""
+    say = progress or (lambda _: None)
+    say(f"filling {len(plans)} wells")
+    rig.robot.new_plate()
+    filled = []
+    for well, plan in zip(wells, plans, strict=True):
+        rig.robot.fill(well, plan)
+        filled.append(rig.clock.now())
+    rig.clock.wait(settings.transfer)
+    fresh = [rig.bench.decay(w) if q.full else None for w, q in zip(wells, plans, strict=True)]
+    started = rig.clock.now()
+    say(f"reading the plate {settings.reads} times")
+    cells = _read(rig, wells, settings)
+    records = []
+    for i, (well, plan) in enumerate(zip(wells, plans, strict=True)):
+        late = fresh[i]
+        extra = () if late is None else (late, *_solids(rig.bench, well))
+        age = started - filled[i]
+        records.append(
+            WellRecord(well, (_spectrum(rig.reader, cells[i], age, settings), *extra), age)
+        )
+        del plan
+    return tuple(records)
+
+
+def _solids(bench: Bench, well: int) -> tuple[Spectrum, Spectrum]:
+    return bench.diffraction(well), bench.particles(well)
+
+
+def _read(
+    rig: PlateRig, wells: Sequence[int], settings: PlateSettings
+) -> list[NDArray[np.float32]]:
+    """Counts per well, each of shape (reads, n)."""
+    frames: list[list[list[float]]] = [[] for _ in wells]
+    for k in range(settings.reads):
+        if k:
+            rig.clock.wait(settings.interval)
+        for i, well in enumerate(wells):
+            frames[i].append([parse(cell) for cell in rig.reader.read(well)])
+    return [np.array(f, np.float32) for f in frames]
+
+
+def parse(cell: str) -> float:
+    """Number of one cell of the reader's table; `OVERFLOW_MARK` for its overflow text."""
+    return OVERFLOW_MARK if cell == OVERFLOW_TEXT else float(cell)
+
+
+def _spectrum(
+    reader: Reader, counts: NDArray[np.float32], age: float, settings: PlateSettings
+) -> Spectrum:
+    described = {
+        **reader.settings,
+        "frame_start": age,
+        "frame_interval": settings.interval,
+        "overflow_mark": OVERFLOW_MARK,
+    }
+    return Spectrum("pl", reader.wavelengths, counts, "nm", "counts", described)
