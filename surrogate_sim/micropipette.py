@@ -215,3 +215,20 @@ def composition(volume: Array, number: Array, parameters: TwinParameters) -> tup
     cells = np.cbrt(volume) / cell
     left = np.clip(1.0 - 1.0 / np.maximum(cells, 1.0), 0.0, 1.0) ** 3
     return float(lead @ left), float(lead.sum())
+
+
+def inventory(
+    growth: Growth, frame: int, parameters: TwinParameters
+) -> dict[str, tuple[float, float, float]]:
+    """Supplied, in the dots, and left at the interface of each element [formula units].
+
+    What comes is 1 : 1 : 3; the caesium that the dots' surfaces lack stays in the liquid with
+    as much bromide, so dots and liquid are both neutral.
+    """
+    unit = float(lattice(constants=parameters.materials)) ** 3
+    supplied = float(growth.volume[0] @ growth.number) / unit + float(growth.taken[frame])
+    caesium, lead = composition(growth.volume[frame], growth.number, parameters)
+    held = {"lead": lead, "caesium": caesium, "bromide": 2.0 * lead + caesium}
+    left = {"lead": 0.0, "caesium": lead - caesium, "bromide": lead - caesium}
+    ratio = {"lead": 1.0, "caesium": 1.0, "bromide": 3.0}
+    return {e: (ratio[e] * supplied, held[e], left[e]) for e in ratio}

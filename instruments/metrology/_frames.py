@@ -26,12 +26,15 @@ class FittedFrames:
     Attributes:
         values: Shape (frames, 4): height [counts], position [nm], FWHM [nm], background; NaN
             where no line was found.
-        errors: Shape (frames, 4), standard errors.
+        errors: Shape (frames, 4), standard errors by counting statistics. A line is not quite
+            Gaussian; that bias is the same in every repeat and not part of them.
+        area_errors: Shape (frames,), standard errors of height times FWHM [counts nm].
         signal: Shape (frames,), highest running mean over its noise.
     """
 
     values: Array
     errors: Array
+    area_errors: Array
     signal: Array
 
 
@@ -56,14 +59,15 @@ def fit_frames(
     signal = ((flat - level) / noise).max(axis=1)
     values = np.full((len(counts), 4), np.nan)
     errors = np.full((len(counts), 4), np.nan)
+    areas = np.full(len(counts), np.nan)
     found = np.flatnonzero(signal >= least_signal)
     if found.size:
         start = _guess(axis, flat[found], level[found, 0])
         variance = np.clip(flat[found], 0.0, None) / binning + floor
-        values[found], errors[found] = _refine(axis, counts[found], variance, start)
+        values[found], errors[found], areas[found] = _refine(axis, counts[found], variance, start)
     bad = ~(errors[:, 1] < BOXCAR)
     values[bad], errors[bad] = np.nan, np.nan
-    return FittedFrames(values, errors, signal)
+    return FittedFrames(values, errors, areas, signal)
 
 
 def _guess(axis: Array, flat: Array, level: Array) -> Array:
@@ -83,7 +87,9 @@ def _model(axis: Array, p: Array) -> tuple[Array, Array]:
     return p[:, 0:1] * bell + p[:, 3:4], jacobian
 
 
-def _refine(axis: Array, counts: Array, variance: Array, start: Array) -> tuple[Array, Array]:
+def _refine(
+    axis: Array, counts: Array, variance: Array, start: Array
+) -> tuple[Array, Array, Array]:
     p = start
     damping = np.full(len(p), 1e-2)
     weight = 1.0 / variance
@@ -106,9 +112,11 @@ def _refine(axis: Array, counts: Array, variance: Array, start: Array) -> tuple[
             break
     _, jacobian = _model(axis, p)
     normal = np.einsum("fni,fn,fnj->fij", jacobian, weight, jacobian, optimize=True)
-    reduced = np.maximum(cost / (axis.size - 4), 1.0)
-    spread = np.einsum("fii->fi", np.linalg.pinv(normal)) * reduced[:, None]
-    return p, np.sqrt(np.maximum(spread, 0.0))
+    covariance = np.linalg.pinv(normal)
+    spread = np.einsum("fii->fi", covariance)
+    slope = np.stack([p[:, 2], 0.0 * p[:, 0], p[:, 0], 0.0 * p[:, 0]], axis=1)
+    area = np.einsum("fi,fij,fj->f", slope, covariance, slope)
+    return p, np.sqrt(np.maximum(spread, 0.0)), np.sqrt(np.maximum(area, 0.0))
 
 
 def _cost(axis: Array, counts: Array, weight: Array, p: Array) -> Array:

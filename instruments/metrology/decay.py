@@ -147,6 +147,6 @@ def _decay(x: Array, time: Array, start: float, width: float) -> Decay:
     gradient = np.zeros(len(x))
     gradient[:k][order] = mean * at_zero / at_zero.sum()
     gradient[k : 2 * k][order] = content / at_zero.sum() - mean * at_zero / at_zero.sum()
-    fast = float(tau[0] * np.sqrt(max(covariance[order[0], order[0]], 0.0)))
-    spread = float(np.sqrt(max(gradient @ covariance @ gradient, 0.0)))
+    fast = float(tau[0] * np.sqrt(max(float(covariance[order[0], order[0]]), 0.0)))
+    spread = float(np.sqrt(max(float(gradient @ covariance @ gradient), 0.0)))
     return Decay(tau, at_zero / at_zero.sum(), mean, fast, spread)

@@ -24,7 +24,8 @@ class Stages:
         first_end: End of stage 1.
         first_error: Standard error of `first_end`.
         second_end: End of stage 2: where the line is narrowest.
-        narrowest: FWHM there [nm].
+        narrowest: FWHM there, a mean over a twentieth of the record [nm].
+        narrowest_error: Scatter of that mean [nm].
         ripens: The line has become wider again by more than its scatter.
     """
 
@@ -32,6 +33,7 @@ class Stages:
     first_error: float
     second_end: float
     narrowest: float
+    narrowest_error: float
     ripens: bool
 
 
@@ -45,7 +47,7 @@ def find_stages(time: Array, peak: Array, width: Array, peak_error: Array) -> St
         peak_error: Standard error of `peak`.
     """
     if len(time) < 8:
-        return Stages(np.nan, np.nan, np.nan, np.nan, False)
+        return Stages(np.nan, np.nan, np.nan, np.nan, np.nan, False)
     smooth, scatter = _smoothed(time, width)
     lowest = int(np.argmin(smooth))
     ripens = bool(smooth[-1] - smooth[lowest] > 3.0 * scatter)
@@ -53,7 +55,7 @@ def find_stages(time: Array, peak: Array, width: Array, peak_error: Array) -> St
     inside = slice(0, max(last + 1, 8))
     bend, error = bend_time(time[inside], peak[inside], peak_error[inside])
     end = float(time[lowest]) if ripens else np.nan
-    return Stages(bend, error, end, float(smooth[lowest]), ripens)
+    return Stages(bend, error, end, float(smooth[lowest]), scatter, ripens)
 
 
 def bend_time(time: Array, value: Array, error: Array) -> tuple[float, float]:
@@ -104,5 +106,5 @@ def _smoothed(time: Array, values: Array) -> tuple[Array, float]:
     index = np.arange(count)
     low, high = np.maximum(index - half, 0), np.minimum(index + half + 1, count)
     smooth = (total[high] - total[low]) / (high - low)
-    step = np.std(np.diff(values)) / np.sqrt(2.0)
+    step = np.std(np.diff(values[count // 2 :], 2)) / np.sqrt(6.0)  # of a parabola, none
     return smooth, float(step / np.sqrt(2 * half + 1))

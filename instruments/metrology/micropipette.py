@@ -110,7 +110,7 @@ def _emission(
     raw, width_error = _mean(values[end, 2], errors[end, 2])
     width = float(np.sqrt(max(raw**2 - float(pl.settings["point_spread"]) ** 2, 1.0)))
     first, first_error = values[0, 1], errors[0, 1]
-    area, area_error = _areas(values, errors, pl)
+    area, area_error = (a[seen] for a in _areas(frames, pl))
     bright, bright_error = _mean(area[end], area_error[end])
     method = "gaussian"
     found = {
@@ -130,7 +130,7 @@ def _stages(stages: Stages) -> dict[str, ObservableValue]:
     found: dict[str, ObservableValue] = {}
     if np.isfinite(stages.first_end):
         found["stage_1_duration"] = _value(stages.first_end, stages.first_error, "s", "bend")
-        found["narrowest_fwhm"] = _value(stages.narrowest, 0.1, "nm", "boxcar")
+        found["narrowest_fwhm"] = _value(stages.narrowest, stages.narrowest_error, "nm", "boxcar")
     if np.isfinite(stages.second_end) and stages.second_end > stages.first_end:
         duration = stages.second_end - stages.first_end
         error = np.hypot(stages.first_error, 0.05 * stages.second_end)
@@ -138,17 +138,15 @@ def _stages(stages: Stages) -> dict[str, ObservableValue]:
     return found
 
 
-def _areas(values: Array, errors: Array, pl: Spectrum) -> tuple[Array, Array]:
-    """Counts per second in the line and their errors, from height and FWHM."""
+def _areas(frames: FittedFrames, pl: Spectrum) -> tuple[Array, Array]:
+    """Counts per second in the line and their errors, shape (frames,) each."""
     pixel = float(pl.axis[1] - pl.axis[0]) / int(pl.settings["binning"])
     factor = _GAUSS / pixel / float(pl.settings["integration_time"])
-    area = factor * values[:, 0] * values[:, 2]
-    relative = np.hypot(errors[:, 0] / values[:, 0], errors[:, 2] / values[:, 2])
-    return area, area * relative
+    return factor * frames.values[:, 0] * frames.values[:, 2], factor * frames.area_errors
 
 
 def _series(times: Array, frames: FittedFrames, pl: Spectrum) -> tuple[Series, ...]:
-    area, _ = _areas(frames.values, frames.errors, pl)
+    area, _ = _areas(frames, pl)
     return (
         Series("peak_emission", times, frames.values[:, 1], "nm"),
         Series("emission_fwhm", times, frames.values[:, 2], "nm"),

@@ -181,7 +181,7 @@ def _mp09(p: TwinParameters) -> tuple[Check, ...]:
     return (
         Check("M1", first, 3.5, 6.5, "min", "C", "stage_min", 5.0),
         Check("M2", second, 7.0, 13.0, "min", "H", "stage_min", 10.0),
-        Check("M3", third, 9.0, 15.0, "min", "H", "stage_min", 12.0),
+        Check("M3", third, 9.0, 15.0, "min", "C", "stage_min", 12.0),
     )
 
 
@@ -291,9 +291,10 @@ def _mp19(p: TwinParameters) -> tuple[Check, ...]:
 
 
 def _mp20(p: TwinParameters) -> tuple[Check, ...]:
-    growth = watch(p, reaction_time=9000.0)
-    ratio = growth.observable("cs_pb_ratio")
-    return (Check("Cs:Pb near 10 nm", ratio, 0.80, 0.86, "", "H", "cs_pb", 0.83),)
+    grown = [watch(p, reaction_time=60.0 * minutes) for minutes in (20.0, 40.0, 80.0, 160.0)]
+    sizes = [g.observable("mean_size") for g in grown]
+    ratio = float(np.interp(10.0, sizes, [g.observable("cs_pb_ratio") for g in grown]))
+    return (Check("Cs:Pb at 10 nm", ratio, 0.80, 0.86, "", "H", "cs_pb", 0.83),)
 
 
 def _mp21(p: TwinParameters) -> tuple[Check, ...]:
@@ -335,5 +336,39 @@ ROWS: dict[str, RowFunction] = {
     "MP-21": _mp21,
     "MP-22": _mp22,
 }
-FITTED: dict[str, str] = {}
-NOTES: dict[str, str] = {}
+FITTED: dict[str, str] = {
+    "diffusion_lead": "MP-02",
+    "diffusion_caesium": "MP-02",
+    "diffusion_bromide": "MP-02",
+    "interfacial_resistance": "MP-08 and MP-09 (M1), MP-11",
+    "resistance_exponent": "MP-08 and MP-09 (M3)",
+    "blocking_thickness": "MP-08 and MP-09 (M1), MP-11",
+    "site_density": "MP-11",
+    "seed_volume": "MP-08 (M1), MP-11",
+    "seed_exponent": "MP-06 (M3)",
+    "own_share": "MP-15 (22 nm)",
+    "solubility_product": "MP-12",
+    "exchange": "MP-08 (M3)",
+    "capillary_length": "MP-06 and MP-08 (M3)",
+    "nucleation_barrier": "MP-12, MP-14",
+    "nucleation_prefactor": "MP-12, MP-14",
+    "trap_density": "MP-21",
+}
+NOTES: dict[str, str] = {
+    "MP-03": "structure-informed: the reference calculations of the specification saw it",
+    "MP-04": "structure-informed: the reference calculations of the specification saw it",
+    "MP-05": "structure-informed: the reference calculations of the specification saw it",
+    "MP-06": "M2 missed: a power of the lens through M1 and M3 passes 463 nm by about 9 nm; the "
+    "published seeds of M2 lie nearer to M3 (the seed calls those metastable nanoclusters)",
+    "MP-08": "M2 missed by about 1 nm, since its seeds start too large (MP-06)",
+    "MP-09": "M3 moved to C: its growth was looked at while the solubility's priors were set, "
+    "and its fit then included it; M2 and M3 bend too early, since blocking starts with growth",
+    "MP-10": "missed: with the shared sizing curve a shift of 15 nm from about 482 nm is a gain "
+    "of more than 1.5 nm; the seed used the curve of its reference 24",
+    "MP-12": "moved to C: the solubility product was brought in because a supply in proportion "
+    "to the concentration would shift the peak by 10 nm and more",
+    "MP-14": "moved to C: it fixes the nucleation's threshold in light",
+    "MP-16": "missed: the peak shifts too fast in stage 2, and the line never widens (MP-17)",
+    "MP-17": "stage 3 missed: dots do ripen, but on the shared sizing curve energy depends so "
+    "little on size above 7 nm that a ripening distribution's line still narrows",
+}
