@@ -1,10 +1,12 @@
 """The micropipette station keeps the contract, and reports what it can stand for."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pint
 import pytest
+import yaml
 
 import instruments
 from instruments.errors import InstrumentError, RecipeRefusedError
@@ -12,6 +14,10 @@ from instruments.metrology.decay import fit_decay, pile_up_corrected, response
 from instruments.metrology.growth_stages import find_stages
 from instruments.micropipette import OBSERVABLES, PARAMETERS, MicropipetteStation
 from instruments.station import AttemptKey
+from orchestrator.campaign import check_campaign
+from orchestrator.loop import check_feasible, station_of
+
+ROOT = Path(__file__).parents[2]
 
 DEFAULTS = {p.name: p.default for p in PARAMETERS}
 SHORT = DEFAULTS | {"reaction_time": 60.0, "sampling_interval": 2.0}
@@ -182,3 +188,21 @@ def test_stages_of_a_drawn_record_are_found():
     stages = find_stages(time, peak, width, np.full_like(time, 0.01))
     assert stages.first_end == pytest.approx(300.0, abs=15.0)
     assert stages.second_end == pytest.approx(900.0, abs=40.0) and stages.ripens
+
+
+def test_every_parameter_and_observable_is_in_the_reference():
+    page = (ROOT / "docs" / "reference" / "micropipette.md").read_text(encoding="utf-8")
+    for p in PARAMETERS:
+        row = (
+            f"| `{p.name}` | {p.description} | {p.low:g} to {p.high:g} {p.unit} | {p.default:g} |"
+        )
+        assert row in page
+    for o in OBSERVABLES:
+        assert f"| `{o.name}` | {o.description} | {o.unit or '-'} |" in page
+
+
+def test_example_is_a_campaign_that_the_station_takes():
+    """A campaign that is refused raises, with every mistake named."""
+    text = (ROOT / "examples" / "micropipette.yaml").read_text(encoding="utf-8")
+    campaign = check_campaign(yaml.safe_load(text))
+    check_feasible(campaign, station_of(campaign))
