@@ -71,7 +71,8 @@ def _table(wells: Wells, c: Constants) -> _Table:
     many = wells.take(np.repeat(np.arange(n), SHARES * len(EXTENTS)))
     share = np.repeat(grid.ravel(), len(EXTENTS))
     locked = np.repeat(locked_totals(wells, c), SHARES * len(EXTENTS), axis=0)
-    free = mixture_totals(many, share) - share[:, None] * locked
+    # Without amine the trace that stands for it would leave a rounding error below zero.
+    free = np.maximum(mixture_totals(many, share) - share[:, None] * locked, 0.0)
     scarce = scarcest(free)
     taken = (np.tile(EXTENTS, n * SHARES) * scarce)[:, None] * UNIT
     found = speciate(many, share, free - taken, c)

@@ -54,7 +54,7 @@ def emitted(
     own, taken = coefficients[:-1], float(coefficients[-1])
     if taken <= 0.0:
         return np.zeros_like(ENERGY)
-    blur = disorder / _FWHM / STEP
+    blur = max(disorder / _FWHM / STEP, 1e-6)
     first = gaussian_filter1d(optics.emission_shape(dots, ENERGY, light, c), blur)
     edges = _edges(taken, depth)
     source = np.exp(-taken * edges[:-1]) - np.exp(-taken * edges[1:])

@@ -22,7 +22,7 @@ class Gaussians:
         centre: [nm].
         fwhm: [nm].
         background: Counts.
-        height_se: Standard errors from the fit's curvature and its residual.
+        height_se: Standard error from counting, or from the residual where that is larger.
         centre_se: [nm].
         fwhm_se: [nm].
         noise: Root mean square of the residual [counts].
@@ -65,7 +65,7 @@ def fit_gaussians(axis: Array, counts: Array, usable: NDArray[np.bool_]) -> Gaus
         damping = np.where(better, damping * 0.2, damping * 8.0).clip(1e-12, 1e12)
         if done:
             break
-    return _summary(axis, weight, p, cost)
+    return _summary(axis, data, weight, p, cost)
 
 
 def _guess(axis: Array, data: Array, usable: NDArray[np.bool_]) -> Array:
@@ -109,12 +109,15 @@ def _step(axis: Array, data: Array, weight: Array, p: Array, damping: Array) -> 
     return np.asarray(np.linalg.solve(normal, right[:, :, None])[:, :, 0])
 
 
-def _summary(axis: Array, weight: Array, p: Array, cost: Array) -> Gaussians:
+def _summary(axis: Array, data: Array, weight: Array, p: Array, cost: Array) -> Gaussians:
+    """Errors of an unweighted fit to counts: counting variance, or the residual where larger."""
     jacobian = _jacobian(axis, p)
-    normal = np.einsum("fna,fn,fnb->fab", jacobian, weight, jacobian)
-    variance = cost / np.maximum(weight.sum(axis=1) - 4.0, 1.0)
-    covariance = np.linalg.pinv(normal, hermitian=True) * variance[:, None, None]
-    se = np.sqrt(np.maximum(np.einsum("faa->fa", covariance), 0.0))
+    inverse = np.linalg.pinv(np.einsum("fna,fn,fnb->fab", jacobian, weight, jacobian))
+    variance = weight * np.maximum(data, 1.0)
+    excess = np.maximum(cost / np.maximum(variance.sum(axis=1), 1.0), 1.0)
+    middle = np.einsum("fna,fn,fnb->fab", jacobian, variance * excess[:, None], jacobian)
+    se = np.sqrt(np.maximum(np.einsum("fab,fbc,fca->fa", inverse, middle, inverse), 0.0))
+    noise = np.sqrt(cost / np.maximum(weight.sum(axis=1) - 4.0, 1.0))
     return Gaussians(
         p[:, 0],
         p[:, 1],
@@ -123,5 +126,5 @@ def _summary(axis: Array, weight: Array, p: Array, cost: Array) -> Gaussians:
         se[:, 0],
         se[:, 1],
         FWHM * se[:, 2],
-        np.sqrt(variance),
+        noise,
     )
