@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 _BOLTZMANN = 1.380649e-23
 _PER_MICROMOLAR = 6.02214076e-7  # particles per nm3
+_WITHIN_ONE = 0.54  # deviation of the part of a Gaussian within one deviation of its mean
 _LONGEST = 60.0  # dots in a stack; longer ones give the same peaks
 
 
@@ -32,7 +33,8 @@ class Assembly:
         spacing: Shape (t,), centre to centre along the stack [nm]; NaN before the onset.
         stacked: Shape (t,), dots in a stack.
         domain: Coherent size of a crystal [nm].
-        disorder: Standard deviation of the spacing [nm].
+        disorder: Standard deviation of the spacing [nm]: of the mean of two neighbours' sizes,
+            where only dots within one deviation of the mean size fit in.
     """
 
     onset: float
@@ -99,10 +101,10 @@ def assemble(
     spacing = np.where(time >= onset, core + gap, np.nan)
     later = _crystal_onset(onset, grown, temperature, own)
     crystalline = -np.expm1(-np.maximum(time - later, 0.0) / own["crystal_time"])
-    disorder = spread / math.sqrt(2.0)
+    disorder = _WITHIN_ONE * spread / math.sqrt(2.0)
     final = grown + own["closed_gap"]
     domain = final * (own["paracrystal"] * final / max(disorder, 0.05)) ** 2
-    stacked = np.minimum(2.0 + 0.3 * since, _LONGEST)
+    stacked = np.minimum(2.0 + own["stack_rate"] * since, _LONGEST)
     return Assembly(
         onset, later, slowed, assembled, crystalline, spacing, stacked, domain, disorder
     )

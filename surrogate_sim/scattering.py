@@ -18,6 +18,9 @@ _PER_MICROMOLAR = 6.02214076e-7  # particles per nm3
 _CM = 1e7  # nm per cm
 ORTHORHOMBIC = (0.8202, 0.8244, 1.1748)
 """Lattice of CsPbBr3, Pbnm [nm] (Stoumpos 2013; ICSD 97851 in seed 001)."""
+_ORDERS = 9
+_FADED = (1.3, 1.6)
+"""Reflections overlap beyond the first and are left out beyond the second [1/nm]."""
 _REFLECTIONS = (
     ((1, 1, 0), 0.55), ((0, 0, 2), 0.30), ((1, 1, 2), 0.25), ((0, 2, 0), 0.45), ((2, 0, 0), 0.40),
     ((2, 2, 0), 1.00), ((0, 0, 4), 0.55), ((2, 2, 2), 0.12), ((3, 1, 2), 0.35), ((1, 3, 2), 0.35),
@@ -51,17 +54,55 @@ def gaussian_weights(diameter: Array, mean: float, deviation: float) -> Array:
     return np.asarray(weight / max(float(weight.sum()), 1e-300))
 
 
-def stack_factor(q: Array, spacing: float, disorder: float, members: float) -> Array:
-    """Structure factor of freely turning stacks, shape of `q`.
+def _peaks(
+    q: Array, centres: list[tuple[float, float, float]], per_dot: float, thermal: Array
+) -> Array:
+    """Structure factor of a powder, 1 + thermal (2 pi^2 / (v q^2) sum m L(q) - 1) (Forster 2011).
 
-    Debye's sum over pairs, 1 + 2 sum_k (1 - k/N) sin(k q d) / (k q d), each damped by the
-    disorder of the second kind, exp(-k q^2 delta^2 / 2) (Hosemann 1950).
+    Args:
+        q: Shape (n,) [1/nm].
+        centres: Position [1/nm], multiplicity and standard deviation [1/nm] of each reflection.
+        per_dot: Volume of the lattice per dot [nm3].
+        thermal: Debye-Waller factor, shape (n,).
     """
-    count = max(int(members), 1)
-    k = np.arange(1, count)[:, None]
-    phase = k * q[None, :] * spacing
-    damping = np.exp(-0.5 * k * (q[None, :] * disorder) ** 2)
-    return np.asarray(1.0 + 2.0 * ((1.0 - k / count) * np.sinc(phase / np.pi) * damping).sum(0))
+    lattice = np.zeros_like(q)
+    for centre, multiplicity, sigma in centres:
+        bell = np.exp(-0.5 * ((q - centre) / sigma) ** 2) / (sigma * math.sqrt(2.0 * math.pi))
+        lattice += multiplicity * bell
+    return np.asarray(thermal * 2.0 * math.pi**2 / (per_dot * q**2) * lattice)
+
+
+def layer_volume(spacings: tuple[float, float, float]) -> float:
+    """Volume per dot of a face-centred lattice with these layers along its axes [nm3]."""
+    return 2.0 * spacings[0] * spacings[1] * spacings[2]
+
+
+def stack_factor(
+    q: Array, spacings: tuple[float, float, float], disorder: float, members: float,
+    resolution: float,
+) -> Array:  # fmt: skip
+    """Structure factor of bundles that are ordered along one direction, shape of `q`.
+
+    Of the lattice's reflections only those of the layers along the first axis are there, broadened
+    by the length of the stack, 2 pi / (N d), and by disorder of the second kind, which grows with
+    the square of the order, pi^2 g^2 n^2 / d (Hosemann 1950).
+
+    Args:
+        q: [1/nm]
+        spacings: Layers along the three axes, the ordered one first [nm].
+        disorder: Standard deviation of the spacing [nm].
+        members: Dots along the stack.
+        resolution: FWHM of the instrument [1/nm].
+    """
+    spacing = spacings[0]
+    relative = disorder / spacing
+    centres = []
+    for order in range(1, 5):
+        width = math.hypot(2.0 * math.pi / (members * spacing), resolution)
+        width = math.hypot(width, math.pi**2 * relative**2 * order**2 / spacing)
+        centres.append((2.0 * math.pi * order / spacing, 2.0, width / 2.3548))
+    thermal = np.exp(-((q * disorder) ** 2) / 3.0)
+    return np.asarray(1.0 + _peaks(q, centres, layer_volume(spacings), thermal))
 
 
 def crystal_factor(
@@ -73,7 +114,6 @@ def crystal_factor(
 ) -> Array:
     """Structure factor of a powder of face-centred orthorhombic crystals, shape of `q`.
 
-    Z(q) = 2 pi^2 / (v q^2) sum m L(q), thermal factor exp(-q^2 delta^2 / 3) (Forster 2011);
     `spacings` are those of layers along the axes, so {200}, {020} and {002} reflect at 2 pi / d.
 
     Args:
@@ -84,22 +124,20 @@ def crystal_factor(
         resolution: FWHM of the instrument [1/nm].
     """
     cell = 2.0 * np.array(spacings)
-    per_dot = float(np.prod(cell)) / 4.0
     sigma = math.hypot(2.0 * math.pi / domain, resolution) / 2.3548
-    lattice = np.zeros_like(q)
-    for hkl in product(range(5), repeat=3):
+    centres = []
+    for hkl in product(range(_ORDERS), repeat=3):
         if hkl == (0, 0, 0) or len({i % 2 for i in hkl}) > 1:
             continue
-        centre = (
-            2.0 * math.pi * math.sqrt(sum((h / s) ** 2 for h, s in zip(hkl, cell, strict=True)))
-        )
-        if centre > float(q[-1]) + 0.2:
-            continue
-        multiplicity = 2 ** sum(h > 0 for h in hkl)
-        lattice += multiplicity * np.exp(-0.5 * ((q - centre) / sigma) ** 2)
-    lattice *= 2.0 * math.pi**2 / (per_dot * q**2) / (sigma * math.sqrt(2.0 * math.pi))
+        inverse = sum((h / s) ** 2 for h, s in zip(hkl, cell, strict=True))
+        centre = 2.0 * math.pi * math.sqrt(inverse)
+        if centre < _FADED[1]:
+            centres.append((centre, 2.0 ** sum(h > 0 for h in hkl), sigma))
     thermal = np.exp(-((q * disorder) ** 2) / 3.0)
-    return np.asarray(1.0 + thermal * (lattice - 1.0))
+    made = _peaks(q, centres, layer_volume(spacings), thermal)
+    low, high = _FADED
+    ordered = np.clip((high - q) / (high - low), 0.0, 1.0)
+    return np.asarray(1.0 + ordered * (made - thermal))
 
 
 def lattice_pattern(q: Array, diameter: Array, resolution: float) -> Array:

@@ -20,8 +20,8 @@ from surrogate_sim.topo_chemistry import (
 )
 
 Array = NDArray[np.float64]
-_BINS = 110
-_GRID = (0.9, 40.0)
+_BINS = 130
+_GRID = (0.9, 150.0)
 _KNOTS = 160
 _FIRST = 0.02
 

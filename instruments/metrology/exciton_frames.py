@@ -205,3 +205,22 @@ def _frame(energy: Array, values: Array, point: Array, noise: float) -> ExcitonF
     jacobian = _slopes(energy[inside], point, amplitude, basis)
     variance = np.diag(np.linalg.pinv(jacobian.T @ jacobian)) * spread**2
     return ExcitonFrame(centre, math.sqrt(variance[0]), width, math.sqrt(variance[1]), step)
+
+
+def band_maximum(wavelengths: Array, values: Array, low: float, high: float) -> float:
+    """Energy of the highest point of a band between `low` and `high` [eV], by a parabola.
+
+    Args:
+        wavelengths: Shape (n,), rising [nm].
+        values: Absorbance, shape (n,).
+        low: [eV]
+        high: [eV]
+    """
+    energy, smooth = HC / wavelengths, np.convolve(values, np.full(5, 0.2), mode="same")
+    inside = np.flatnonzero((energy > low) & (energy < high))
+    top = int(inside[np.argmax(smooth[inside])])
+    near = slice(max(top - 6, 2), min(top + 7, len(energy) - 2))
+    curve = np.polyfit(energy[near] - energy[top], smooth[near], 2)
+    if curve[0] >= 0.0:
+        return math.nan
+    return float(energy[top] - 0.5 * curve[1] / curve[0])

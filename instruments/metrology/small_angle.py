@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 ELECTRON_RADIUS = 2.8179403e-6  # nm (CODATA 2018)
 _PER_MICROMOLAR = 6.02214076e-7  # particles per nm3
-_NARROWEST, _WIDEST = 0.15, 0.6  # nm; share of the mean
+_NARROWEST, _WIDEST = 0.15, 0.25  # nm; share of the mean, wider is no population of its own
 _SMALLEST, _LARGEST, _STEP = 1.5, 30.0, 0.1
 CARRIED = 0.05
 """Relative error of a size that is carried over from an earlier frame."""
@@ -112,7 +112,14 @@ class PatternFit:
         """
         rows = np.ones(len(counts), bool) if use is None else use
         weight = rows / np.maximum(_smooth(counts), 3.0)
-        starts = [start or self._search(counts, weight)]
+        guess = start or self._search(counts, weight)
+        if guess is None:
+            amplitude = _nonnegative(self.fixed, counts, weight)
+            model = self.fixed @ amplitude
+            quality = float(weight @ (counts - model) ** 2) / max(int(rows.sum()) - 2, 1)
+            cluster = float(amplitude[1]) if len(amplitude) > 1 else 0.0
+            return replace(UNKNOWN, agglomerates=cluster, fit_quality=quality), model
+        starts = [guess]
         if starts[0][1] > _BROAD * starts[0][0]:
             starts.append((4.5, 0.4))  # the first crystals are narrow; broad fits hide them
         fits = [self._descend(np.array([s, math.log(w)]), counts, weight) for s, w in starts]
@@ -161,9 +168,13 @@ class PatternFit:
                 break
         return point, best
 
-    def _search(self, counts: Array, weight: Array) -> tuple[float, float]:
-        grid = [(d, s * d) for d in np.geomspace(1.8, 20.0, 34) for s in (0.08, 0.2, 0.35)]
+    def _search(self, counts: Array, weight: Array) -> tuple[float, float] | None:
+        """A first guess from a coarse table; None where no crystals stand out of the noise."""
+        grid = [(d, s * d) for d in np.geomspace(2.0, 18.0, 16) for s in (0.08, 0.2)]
         costs = [self._solve(np.array([d, math.log(s)]), counts, weight)[0] for d, s in grid]
+        empty = self.fixed @ _nonnegative(self.fixed, counts, weight)
+        if float(weight @ (counts - empty) ** 2) - min(costs) < SIGNIFICANT**2:
+            return None
         return grid[int(np.argmin(costs))]
 
     def _solve(self, point: Array, counts: Array, weight: Array) -> tuple[float, Array, Array]:

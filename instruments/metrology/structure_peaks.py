@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import least_squares
 
 Array = NDArray[np.float64]
 WINDOW = (0.28, 1.35)
 """Scattering vectors within which structure peaks are sought [1/nm]."""
 BEYOND = 1.35
 """Above this the structure factor is 1 and the form factor can be fitted alone [1/nm]."""
-LEAST = 0.35
+LEAST = 0.15
 """Height over 1 that counts as a peak."""
 _SIGMAS = 6.0
 
@@ -53,6 +55,7 @@ def find_peaks(q: Array, factor: Array, deviation: Array) -> list[Peak]:
     """
     inside = (q >= WINDOW[0]) & (q <= WINDOW[1])
     axis, value, error = q[inside], factor[inside], deviation[inside]
+    noise = error / math.sqrt(3.0)
     smooth = np.convolve(value, np.full(3, 1.0 / 3.0), mode="same")
     found = []
     for i in range(3, len(axis) - 3):
@@ -61,7 +64,7 @@ def find_peaks(q: Array, factor: Array, deviation: Array) -> list[Peak]:
             continue
         sides = min(smooth[max(i - 14, 0) : i].min(), smooth[i + 1 : i + 15].min())
         drop = max(smooth[max(i - 14, 0) : i].min(), smooth[i + 1 : i + 15].min())
-        if smooth[i] - drop < max(_SIGMAS * error[i], 0.25 * (smooth[i] - min(sides, 1.0))):
+        if smooth[i] - drop < max(_SIGMAS * noise[i], 0.25 * (smooth[i] - min(sides, 1.0))):
             continue
         found.append(_measure(axis, value, error, i, drop))
     return found
@@ -99,3 +102,55 @@ def domain_size(width: float, resolution: float) -> float:
     """Coherent size 2 pi / FWHM [nm], the instrument's FWHM removed in quadrature [1/nm]."""
     own = math.sqrt(max(width**2 - resolution**2, (0.2 * width) ** 2))
     return 2.0 * math.pi / own
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """A face-centred orthorhombic lattice: layers along its axes, rising [nm], coherent size."""
+
+    axes: tuple[float, float, float]
+    domain: float
+    misfit: float
+
+
+_HKL = np.array([i for i in product(range(4), repeat=3)
+                 if any(i) and len({x % 2 for x in i}) == 1], dtype=np.float64)  # fmt: skip
+_TIMES = 2.0 ** (_HKL > 0.0).sum(axis=1)
+_LATTICE_RANGE = (0.28, 0.80)
+
+
+def fit_lattice(q: Array, factor: Array, shortest: float, resolution: float) -> Lattice:
+    """Fit the reflections of a face-centred orthorhombic lattice.
+
+    The layers' spacings, one width and the scale are free; strengths follow multiplicities over
+    the square of q.
+
+    Args:
+        q: Shape (n,) [1/nm].
+        factor: Structure factor, shape (n,).
+        shortest: First guess of the shortest spacing [nm].
+        resolution: FWHM of the instrument [1/nm].
+    """
+    inside = (q > _LATTICE_RANGE[0]) & (q < _LATTICE_RANGE[1])
+    axis, value = q[inside], factor[inside]
+
+    def basis(x: Array) -> Array:
+        cell = 2.0 * x[0] * np.array([1.0, x[1], x[1] * x[2]])
+        centres = 2.0 * np.pi * np.sqrt(((_HKL / cell) ** 2).sum(axis=1))
+        bells = np.exp(-0.5 * ((axis[:, None] - centres) / x[3]) ** 2) @ _TIMES / axis**2
+        return np.column_stack([bells, np.ones_like(axis)])
+
+    def left(x: Array) -> Array:
+        columns = basis(x)
+        scale = np.linalg.lstsq(columns, value, rcond=None)[0]
+        return np.asarray(value - columns @ scale)
+
+    bounds = ([0.9 * shortest, 1.0, 1.0, 0.003], [1.1 * shortest, 1.3, 1.3, 0.05])
+    starts = [(shortest, b, c, 0.01) for b in (1.03, 1.1, 1.17) for c in (1.03, 1.1, 1.17)]
+    fits = [least_squares(left, s, bounds=bounds, max_nfev=60) for s in starts]
+    best = min(fits, key=lambda f: float(f.cost))
+    a, second, third, sigma = (float(v) for v in best.x)
+    rms = math.sqrt(2.0 * float(best.cost) / len(axis)) / max(float(np.std(value)), 1e-9)
+    return Lattice(
+        (a, a * second, a * second * third), domain_size(2.3548 * sigma, resolution), rms
+    )

@@ -19,6 +19,7 @@ Array = NDArray[np.float64]
 SAXS_METHOD = "two_populations@1"
 LIGHT_METHOD = "edge_frames@1"
 PEAK_METHOD = "structure_peaks@1"
+LATTICE_METHOD = "lattice_fit@1"
 CONTRAST = 1220.0 - 229.0
 """Electrons per nm3 of CsPbBr3 less those of hexane (physics specification 3.2)."""
 AGGLOMERATE = 3.0
@@ -31,8 +32,11 @@ LAST = 5
 """Frames at the end over which observables are averaged."""
 SCALE_FLOOR = 0.04  # of the absolute intensity, and so of every concentration from it
 INTRINSIC_FLOOR = 0.10  # of the absorption coefficient
-SIZE_FLOOR, WIDTH_FLOOR = 0.01, 0.01  # nm, steps of the size table
-ENERGY_FLOOR = 0.002  # eV, line shape against that of the reference samples
+SIZE_FLOOR, WIDTH_FLOOR = 0.005, 0.005  # nm, steps of the size table
+SPACING_FLOOR, LATTICE_FLOOR = 0.05, 0.3  # nm, peak position; overlapping reflections
+ENERGY_FLOOR = 0.0005  # eV, line shape against that of the reference samples
+FIRST_ORDER = 0.55  # 1/nm, below which a structure peak is of first order
+TRACKED = 0.03  # 1/nm that a peak may move from frame to frame
 ORDERED = 3.0  # reduced chi square above which a pattern holds structure peaks
 POOR_FIT = 1.6  # reduced chi square above which two populations do not describe the pattern
 DEEP = 2.5  # absorbance at 400 nm beyond which stray light shapes the edge
@@ -74,6 +78,15 @@ class Frames:
         return np.array([getattr(e, name) for e in self.excitons])
 
 
+@dataclass(frozen=True)
+class Structure:
+    """A structure factor: scattering vectors [1/nm], values, deviations, shapes (n,)."""
+
+    q: Array
+    factor: Array
+    deviation: Array
+
+
 def formula_concentration(number: Array, cube_moment: Array) -> Array:
     """Formula units in spheres [mmol/L] from their number [µmol/L] and mean cube [nm3]."""
     return np.asarray(number * math.pi / 6.0 * cube_moment / CELL**3 * _FORMULA_PER_UM)
@@ -92,7 +105,7 @@ def analyse(measurement: Measurement) -> Analysis:
     if verdict.failure or verdict.kind in ("repeat", "stop"):
         return Analysis({}, verdict, _series(frames, caesium))
     wide = 2.0 if verdict.kind == "accept_wide" else 1.0
-    found = {**_scattered(frames, caesium), **_absorbed(frames)}
+    found = {**_scattered(measurement, frames, caesium), **_absorbed(frames)}
     observables = {
         n: ObservableValue(o.value, wide * o.se, o.unit, o.method) for n, o in found.items()
     }
@@ -144,10 +157,7 @@ def fit_patterns(
     With DOPA there are agglomerates beside the crystals; with oleate a single population is
     fitted (seed 001). Frames with structure peaks keep the sizes seen before.
     """
-    q = first.axis
-    rings = q * np.gradient(q) / 0.005
-    sensitivity = float(first.settings["sensitivity"]) * rings
-    fit = PatternFit(q, sensitivity, CONTRAST, AGGLOMERATE if ligand == "dopa" else None)
+    fit = _pattern_fit(first, ligand)
     ordered = _first_ordered(fit, counts) if ligand == "dopa" else len(counts)
     populations: list[Populations] = []
     start: tuple[float, float] | None = None
@@ -163,6 +173,12 @@ def fit_patterns(
         populations.append(found)
         peaks.append(seen)
     return populations, peaks
+
+
+def _pattern_fit(first: Spectrum, ligand: str) -> PatternFit:
+    q = first.axis
+    sensitivity = float(first.settings["sensitivity"]) * q * np.gradient(q) / 0.005
+    return PatternFit(q, sensitivity, CONTRAST, AGGLOMERATE if ligand == "dopa" else None)
 
 
 def _first_ordered(fit: PatternFit, counts: Array) -> int:
@@ -225,7 +241,9 @@ def mean_of_last(values: Array, errors: Array, count: int = LAST) -> tuple[float
     return float(part.mean()), max(stated, scatter) / math.sqrt(len(part))
 
 
-def _scattered(frames: Frames, caesium: float) -> dict[str, ObservableValue]:
+def _scattered(
+    measurement: Measurement, frames: Frames, caesium: float
+) -> dict[str, ObservableValue]:
     if not np.isfinite(frames.of("size")[-LAST:]).any():
         return {}
     size, size_se = mean_of_last(frames.of("size"), frames.of("size_se"))
@@ -243,25 +261,58 @@ def _scattered(frames: Frames, caesium: float) -> dict[str, ObservableValue]:
         ),
         "yield": _value(gained, gained_se, SCALE_FLOOR * gained, "", SAXS_METHOD),
     }
+    return found | _spacing_observable(measurement, frames)
+
+
+def _spacing_observable(measurement: Measurement, frames: Frames) -> dict[str, ObservableValue]:
+    """Spacing along the stack at the end: of the tracked peak, or of the lattice it ended in."""
     spacing = structure_spacing(frames)
+    tracked = spacing[np.isfinite(spacing)]
+    if not len(tracked) or not frames.peaks[-1]:
+        return {}
     known = spacing[-LAST:][np.isfinite(spacing[-LAST:])]
-    if len(known):
-        se = float(np.std(known, ddof=1) / math.sqrt(len(known))) if len(known) > 2 else 0.1
-        found["structure_spacing"] = _value(float(known.mean()), se, 0.05, "nm", PEAK_METHOD)
-    return found
+    if len(known) > 2:
+        se = float(np.std(known, ddof=1) / math.sqrt(len(known)))
+        value = _value(float(known.mean()), se, SPACING_FLOOR, "nm", PEAK_METHOD)
+        return {"structure_spacing": value}
+    count = len(frames.peaks)
+    seen = mean_structure(measurement, frames, count - LAST, count)
+    lattice = structure_peaks.fit_lattice(
+        seen.q, seen.factor, float(tracked[-1]), frames.resolution
+    )
+    return {"structure_spacing": _value(lattice.axes[0], 0.0, LATTICE_FLOOR, "nm", LATTICE_METHOD)}
 
 
 def structure_spacing(frames: Frames) -> Array:
     """Spacing along the stack in each X-ray frame, shape (t,) [nm]; NaN without peaks.
 
-    From the highest peak among those of first order.
+    The highest peak of first order where order sets in, then the one nearest to the last.
     """
     out = np.full(len(frames.peaks), math.nan)
+    last = math.nan
     for i, peaks in enumerate(frames.peaks):
-        first = [p for p in peaks if p.position < 0.55]
-        if first:
-            out[i] = 2.0 * math.pi / max(first, key=lambda p: p.height).position
+        first = [p for p in peaks if p.position < FIRST_ORDER]
+        if math.isnan(last) and first:
+            last = max(first, key=lambda p: p.height).position
+        else:
+            near = [p.position for p in first if abs(p.position - last) < TRACKED]
+            if not near:
+                continue
+            last = min(near, key=lambda x, past=last: abs(x - past))  # type: ignore[misc]
+        out[i] = 2.0 * math.pi / last
     return out
+
+
+def mean_structure(measurement: Measurement, frames: Frames, start: int, stop: int) -> Structure:
+    """Structure factor over frames `start` to `stop`, by the form factor seen before order."""
+    spectra = {s.name: s for s in measurement.spectra}
+    _, counts = _joined(spectra, "saxs")
+    fit = _pattern_fit(spectra["saxs"], "dopa")
+    pattern, part = counts[start:stop].mean(axis=0), frames.populations[start]
+    found, model = fit.amplitudes(pattern, part, fit.q > structure_peaks.BEYOND)
+    dots = found.number * fit.crystals(found.size, found.deviation)
+    factor, deviation = structure_peaks.structure_factor(pattern, dots, model - dots)
+    return Structure(fit.q, factor, deviation / math.sqrt(len(counts[start:stop])))
 
 
 def _absorbed(frames: Frames) -> dict[str, ObservableValue]:

@@ -219,10 +219,11 @@ class TopoPlant:
         out = np.ones((len(times), len(q)))
         for i in np.flatnonzero(known["assembled"] > 1e-3):
             spacing = float(known["spacing"][i])
-            ordered = scattering.stack_factor(q, spacing, disorder, float(known["stacked"][i]))
+            axes = (spacing, spacing * own["axis_second"], spacing * own["axis_third"])
+            members = float(known["stacked"][i])
+            ordered = scattering.stack_factor(q, axes, disorder, members, SAXS_RESOLUTION)
             share = float(known["crystalline"][i])
             if share > 1e-3:
-                axes = (spacing, spacing * own["axis_second"], spacing * own["axis_third"])
                 crystal = scattering.crystal_factor(q, axes, domain, disorder, SAXS_RESOLUTION)
                 ordered = (1.0 - share) * ordered + share * crystal
             out[i] = 1.0 + float(known["assembled"][i]) * (ordered - 1.0)
