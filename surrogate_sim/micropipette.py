@@ -123,7 +123,8 @@ def seeds(setting: Setting, parameters: TwinParameters) -> tuple[Array, Array]:
     """Return volume [nm3] and number of the seeds that stage 0 leaves, shape (classes,) each.
 
     A lens as deep as the interface is wide, and no deeper than light reaches, is shared among
-    the dots that nucleated, each by its own cell: fewer nuclei, larger seeds.
+    the dots that nucleated, each by its own cell: fewer nuclei, larger seeds, as far as they
+    can collect while stage 0 lasts.
     """
     c = parameters.own
     radius = interface_radius(setting, c)
@@ -143,7 +144,8 @@ def seeds(setting: Setting, parameters: TwinParameters) -> tuple[Array, Array]:
     full = nucleated_share(
         saturation(usual, c), c["nucleation_barrier"], c["nucleation_prefactor"]
     )
-    volume = c["seed_volume"] * depth ** c["seed_exponent"] * full / share
+    cell = min(full / share, c["seed_reach"])
+    volume = c["seed_volume"] * depth ** c["seed_exponent"] * cell
     number = np.full(CLASSES, count / CLASSES)
     return volume * cell_areas(CLASSES), number
 

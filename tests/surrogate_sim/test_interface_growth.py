@@ -114,6 +114,13 @@ def test_half_of_either_cation_means_fewer_larger_seeds_that_grow_slower():
         assert follow(less, LAB, MINUTES[:3]).taken[-1] < 0.6 * usual.taken[-1]
 
 
+def test_near_the_threshold_there_are_few_dots_and_not_a_few_giants():
+    usual, many = seeds(USUAL, LAB)
+    volume, number = seeds(replace(USUAL, lead=10.0, caesium=18.0), LAB)
+    assert 0.0 < number.sum() < 0.3 * many.sum()
+    assert usual.mean() < volume.mean() <= 3.001 * usual.mean()
+
+
 def test_little_light_makes_no_dots_and_none_emit():
     volume, number = seeds(replace(USUAL, irradiance=15.0), LAB)
     assert number.sum() == 0.0
