@@ -15,6 +15,10 @@ from scipy.ndimage import uniform_filter1d
 Array = NDArray[np.float64]
 BOXCAR = 18.0
 """Width of the running mean that looks for a line [nm]: that of the narrowest line."""
+EDGE = 4.0
+"""A maximum this near an end of the axis [nm] may lie beyond it."""
+NARROWEST = 8.0
+"""FWHM below which a line is noise [nm]: half of what a single dot emits."""
 _LN16 = 4.0 * float(np.log(2.0))
 _ROUNDS = 25
 
@@ -65,7 +69,9 @@ def fit_frames(
         start = _guess(axis, flat[found], level[found, 0])
         variance = np.clip(flat[found], 0.0, None) / binning + floor
         values[found], errors[found], areas[found] = _refine(axis, counts[found], variance, start)
-    bad = ~(errors[:, 1] < BOXCAR)
+    inside = np.abs(values[:, 1] - 0.5 * (axis[0] + axis[-1])) < 0.5 * np.ptp(axis) - EDGE
+    likely = (values[:, 2] > NARROWEST) & (errors[:, 1] < BOXCAR) & (values[:, 0] > 0.0)
+    bad = ~(inside & likely)
     values[bad], errors[bad] = np.nan, np.nan
     return FittedFrames(values, errors, areas, signal)
 

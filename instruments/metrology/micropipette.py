@@ -83,7 +83,7 @@ def _findings(frames: FittedFrames, pl: Spectrum) -> list[Finding]:
     last = max(int(np.ceil(ENDING * len(frames.signal))), 1)
     seen = np.isfinite(frames.values[-last:, 1])
     signal = float(np.median(frames.signal[-last:]))
-    if not seen.any():
+    if signal < LEAST_SIGNAL or not seen.any():
         reason = f"no emission: the signal at the end is {signal:.1f} times the noise"
         return [Finding("accept", reason, "no_emission")]
     if signal < WEAK_SIGNAL:

@@ -143,6 +143,15 @@ def test_no_light_to_speak_of_is_an_informative_failure():
     assert analysis.verdict.failure == "no_emission" and not analysis.observables
 
 
+def test_noise_is_never_taken_for_a_line_over_thousands_of_frames():
+    recipe = DEFAULTS | {"laser_irradiance": 15.0, "reaction_time": 2400.0}
+    station = opened()
+    measurement = station.run(recipe | {"sampling_interval": 0.6}, AttemptKey(1, 1))
+    analysis = station.analyse(measurement)
+    assert analysis.verdict.failure == "no_emission"
+    assert sum(s.values.nbytes for s in measurement.spectra) < 5_000_000
+
+
 def test_a_saturated_detector_is_told():
     station = opened()
     recipe = SHORT | {"tip_diameter": 1.4e6, "integration_time": 2.0}
