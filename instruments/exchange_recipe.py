@@ -116,6 +116,7 @@ OBSERVABLES = (
     ObservableDeclaration(
         "initial_emission", "maximum of the emission before the exchange", "nm", True
     ),
+    ObservableDeclaration("initial_fwhm", "full width at half maximum before the exchange", "nm"),
     ObservableDeclaration("peak_emission", "maximum of the emission at the end", "nm", True),
     ObservableDeclaration("emission_fwhm", "full width at half maximum at the end", "nm"),
     ObservableDeclaration("emission_linewidth", "the same in energy", "meV"),

@@ -23,6 +23,8 @@ Array = NDArray[np.float64]
 Constants = Mapping[str, float]
 _LEAST_EDGE = 1.2
 """Two unit cells [nm]: what is smaller has dissolved."""
+_LAST_LAYER = 0.2
+"""Over this length [nm] etching comes to its end, so that the integrator meets no corner."""
 _TRACE = 1e-9
 """Least iodide in solution that a rate is computed for [umol/L]."""
 
@@ -146,6 +148,6 @@ def _slope(state: Array, cuvette: Cuvette, own: Constants) -> Array:
     pace = rates(edge, free, own)
     back = shell * bromide / cuvette.volume / (own["exchange_constant"] * free)
     exchange = (1.0 - shell - back) / resistance(shell, pace)
-    alive = state[2] > _LEAST_EDGE
-    etching = -own["etch_rate"] * float(coverage(free, own)) * shell * alive
+    left = -np.expm1(-(edge - _LEAST_EDGE) / _LAST_LAYER)
+    etching = -own["etch_rate"] * float(coverage(free, own)) * shell * left
     return np.stack([exchange, (shell - core) / pace.core_time, etching])

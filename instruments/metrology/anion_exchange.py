@@ -216,6 +216,7 @@ def _emission(first: ScanLine, last: ScanLine) -> dict[str, ObservableValue]:
     energy = 1239.841984 / last.peak**2 * 1e3
     return {
         "initial_emission": ObservableValue(first.peak, first.peak_se, "nm", fit),
+        "initial_fwhm": ObservableValue(first.width, first.width_se, "nm", fit),
         "peak_emission": ObservableValue(last.peak, last.peak_se, "nm", fit),
         "emission_fwhm": ObservableValue(last.width, last.width_se, "nm", fit),
         "emission_linewidth": ObservableValue(

@@ -62,8 +62,8 @@ def fit_rises(times: Array, traces: Array) -> Rises:
     span = step * len(times)
     borders = np.append(times - 0.5 * step, times[-1] + 0.5 * step)
     total = np.concatenate([np.zeros((len(traces), 1)), np.cumsum(traces, axis=1)], axis=1)
-    centre = _step_time(times, traces)
-    width = np.full(len(traces), span / 4.0)
+    centre, top = _step_and_top(times, traces)
+    width = np.clip(1.5 * (top - centre), span / 60.0, span / 4.0)
     solution = errors = np.zeros((len(traces), 4))
     for _ in range(5):
         low = np.maximum(centre - _BEFORE * width, borders[0])
@@ -82,8 +82,8 @@ def fit_rises(times: Array, traces: Array) -> Rises:
     )
 
 
-def _step_time(times: Array, traces: Array) -> Array:
-    """Time of the best single step up to each trajectory's maximum, shape (n,) [s]."""
+def _step_and_top(times: Array, traces: Array) -> tuple[Array, Array]:
+    """Time of the best single step up to each trajectory's maximum, and of that [s]."""
     frames = len(times)
     smoothing = max(3, frames // 60)
     top = np.argmax(uniform_filter1d(traces, smoothing, axis=1), axis=1)
@@ -95,7 +95,7 @@ def _step_time(times: Array, traces: Array) -> Array:
     before = running[:, :-1]
     contrast = (whole - before) / after - before / count
     gain = np.where(count < last[:, None], np.maximum(contrast, 0.0) ** 2 * count * after, -1.0)
-    return np.asarray(times[np.argmax(gain, axis=1)])
+    return times[np.argmax(gain, axis=1)], times[top]
 
 
 def _resampled(borders: Array, total: Array, low: Array, high: Array) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ def rises(width, noise=6.0, count=200, seed=0):
 
 @pytest.mark.parametrize("width", [3.0, 15.0, 90.0])
 def test_known_rises_come_back_with_honest_errors(width):
-    centre, traces = rises(width)
+    centre, traces = rises(width, count=400)
     found = fit_rises(TIMES, traces)
     assert np.median(found.width) == pytest.approx(width, rel=0.03)
     assert np.median(np.abs(found.centre - centre)) < 0.06 * width

@@ -62,6 +62,16 @@ def test_final_composition_is_set_by_iodide_per_bromide_and_not_by_rates():
     assert ends[0] == pytest.approx(ends[1], abs=1e-3)
 
 
+def test_small_crystals_in_a_flood_of_iodide_dissolve_and_are_conserved():
+    # A corner where they vanish would hold the integrator for ever.
+    state, own = filled(edge=4.0, iodide=4000.0, etch_rate=0.01)
+    final = cuvette.advance(state, np.linspace(0.0, 3600.0, 104), own).final
+    assert np.all(final.edge > 1.1) and np.all(final.edge < 1.6)
+    crystal, solution = final.balance(own)["iodide"]
+    assert crystal + solution == pytest.approx(4000.0, rel=1e-6)
+    assert 0.0 < crystal < 4.0
+
+
 def test_nothing_happens_without_iodide():
     state, own = filled(iodide=0.0)
     final = cuvette.advance(state, TIMES, own).final

@@ -1,9 +1,9 @@
 """Calibration of the anion exchange twin on its C rows, by least squares with priors.
 
-`residuals` is what is minimised: numbers of the C rows in units of half their bands (a third for
-switching times, whose means are known better than their bands say), and the departure of each
-parameter from its prior in standard deviations. Run the module to fit again; it prints the values
-that belong into `surrogate_sim/data/anion_exchange.toml`.
+`residuals` is what is minimised, with the departure of each parameter from its prior in standard
+deviations: numbers of C rows in units of a third of their bands where the row is of tier 1 (half
+for incubation, which is read by eye), and of two thirds where it is of tier 2. Run the
+module to fit again; it prints the values that belong into `surrogate_sim/data/anion_exchange.toml`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ KINETICS = (
 CUVETTE = (
     Prior("core_diffusivity", 0.003, 0.5, True),
     Prior("etch_rate", 0.0015, 0.5, True),
-    Prior("exchange_constant", 40.0, 1.0, True),
+    Prior("exchange_constant", 300.0, 1.0, True),
 )
 _AWAY = 10.0
 """Shift of the standard departures, so that a relative step is an absolute one."""
@@ -81,7 +81,9 @@ def _cuvette(p: TwinParameters) -> Array:
     found = peaks(scanned(p, 5.1, 315.0))
     ratio = value(scanned(p, 13.1, 1435.0), "exchange_time") / (LAST_CHANGE / 3.0)
     shift = float(found[-1] - found[0])
-    return np.array([(float(found[0]) - 622.0) / 2.0, (shift + 7.0) / 2.0, math.log(ratio) / 0.2])
+    return np.array(
+        [(float(found[0]) - 622.0) / 1.33, (shift + 7.0) / 2.67, math.log(ratio) / 0.2]
+    )
 
 
 def fit(priors: tuple[Prior, ...], start: TwinParameters) -> TwinParameters:

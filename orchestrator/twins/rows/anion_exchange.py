@@ -315,15 +315,15 @@ NOTES: dict[str, str] = {
         "reference fit that held this number; it was not fitted here"
     ),
     "AX-12": (
-        "missed for 13.1 nm at 5 umol/L (ours about 0.94): cooperativity fitted to the mean times "
+        "missed for 13.1 nm at 5 umol/L (ours about 0.92): cooperativity fitted to the mean times "
         "grows as the square of the edge, and spreads them too much; structure-informed, since "
         "the specification's reference calculation had looked at it"
     ),
     "AX-14": "three tenths of the cooperativity against all of it, at 13.1 nm",
     "AX-15": (
-        "missed (ours about 477 s): the incubation fitted to AX-06 scales with Langmuir supply "
-        "to 355 s at 12.5 umol/L, and half of the field takes some 100 s more; the paper's own "
-        "891 s at 5 umol/L and 438 s at 12.5 leave less than that"
+        "missed (ours about 479 s): the incubation fitted to AX-06 scales with Langmuir supply "
+        "to some 350 s at 12.5 umol/L, and half of the field takes some 100 s more; the paper's "
+        "own 891 s at 5 umol/L and 438 s at 12.5 leave less than that"
     ),
     "AX-16": (
         "the fall after the maximum is C: degradation by light and adsorbed iodide was put in "
