@@ -3,7 +3,7 @@
 `residuals` is what is minimised, with the departure of each parameter from its prior in standard
 deviations: numbers of C rows in units of a third of their bands where the row is of tier 1 (half
 for incubation, which is read by eye), and of two thirds where it is of tier 2. Run the
-module to fit again; it prints the values that belong into `surrogate_sim/data/anion_exchange.toml`.
+module to fit again; it prints the values that belong into the twin's parameter file.
 """
 
 from __future__ import annotations
