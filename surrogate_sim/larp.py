@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from surrogate_sim import larp_light, optics
 from surrogate_sim.larp_ageing import Aged, Settled, age, settle
 from surrogate_sim.larp_chemistry import LN10, PERMITTIVITY, Wells, polarity
-from surrogate_sim.larp_growth import Dots, grow
+from surrogate_sim.larp_growth import Dots, coalesce, grow
 from surrogate_sim.materials import ROOM, lattice
 from surrogate_sim.optics import Ensemble
 from surrogate_sim.parameters import TwinParameters
@@ -146,8 +146,9 @@ def react(charges: list[Charge], p: TwinParameters, spread: ArrayLike = 1.0) -> 
         met, np.asarray(spread, float) * np.full(len(charges), c["mixing_spread"]), c, cell
     )
     volume = np.array([q.injected + q.antisolvent_volume for q in charges])
-    units = dots.units.sum(axis=1)
-    return Plate(met, dots, settle(met, units, c), volume / c["well_area"])
+    settled = settle(met, dots.units.sum(axis=1), c)
+    fused = coalesce(dots, met.carbons, c, cell)
+    return Plate(met, fused, settled, volume / c["well_area"])
 
 
 def trap_density(plate: Plate, c: Mapping[str, float]) -> Array:
@@ -175,7 +176,9 @@ def ensemble(
     """Return the emitting dots of one well, free and enclosed; `concentration` by evaporation."""
     c, m = p.own, p.materials
     free = np.cbrt(plate.dots.edge[index] ** 3 + aged.coarsening[index])
-    edge = np.concatenate([free, c["enclosed_shrinkage"] * plate.dots.edge[index]])
+    # Dots are enclosed all the while, so half of the coarsening stands for theirs.
+    core = np.cbrt(plate.dots.edge[index] ** 3 + 0.5 * aged.coarsening[index])
+    edge = np.concatenate([free, c["enclosed_shrinkage"] * core])
     units = plate.dots.units[index]
     shares = np.concatenate([aged.free[index] * units, aged.enclosed[index] * units])
     amount = 1e3 * concentration * shares

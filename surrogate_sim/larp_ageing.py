@@ -100,7 +100,8 @@ def age(settled: Settled, seconds: Array, c: Constants) -> Aged:
     Conversion: dphi/dt = k_T [B]^2 (phi_eq - phi). A dot that survives is enclosed in a grain
     with probability phi, and its outer part converts as well. Loss: Avrami with rate
     k_d exp(-coverage / coverage_scale); enclosed dots are safe. Coarsening:
-    d<L^3>/dt = k_r (1 - coverage)^2.
+    d<L^3>/dt = k_r s (1 - coverage)^2 with s the saturation (Lifshitz and Slyozov 1961, slowed by
+    ligands).
     """
     t = np.asarray(seconds, float)
     solution = settled.solution
@@ -108,7 +109,7 @@ def age(settled: Settled, seconds: Array, c: Constants) -> Aged:
     phi = settled.converted * -np.expm1(-rate * t)
     loss = c["collapse_rate"] * np.exp(-solution.coverage / c["collapse_coverage"])
     gone = -np.expm1(-((loss * t) ** AVRAMI))
-    coarse = c["coarsening_rate"] * (1.0 - solution.coverage) ** 2 * t
+    coarse = c["coarsening_rate"] * solution.saturation * (1.0 - solution.coverage) ** 2 * t
     left, kept = 1.0 - phi, c["enclosed_shrinkage"] ** 3
     shells = left * phi * (1.0 - kept)
     free = left * left

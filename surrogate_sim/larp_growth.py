@@ -109,6 +109,26 @@ def grow(wells: Wells, spread: Array, c: Constants, cell: float) -> Dots:
     return Dots(units * wells.share[:, None] * weight[None, :], edge)
 
 
+def coalesce(dots: Dots, carbons: Array, c: Constants, cell: float) -> Dots:
+    """Return the dots after those that meet have fused, before ligands have settled on them.
+
+    Smoluchowski: mass per dot grows by 1 + K N t / 2, where each partner lowers K by
+    exp(-n_C / n_0), the steric barrier of its shell of acid and amine (short chains fuse: S002,
+    figure S9).
+
+    Args:
+        dots: After growth.
+        carbons: Chain length, shape (n,).
+        c: Constants of `data/larp_plate.toml`.
+        cell: Volume of a formula unit [nm3].
+    """
+    solid = dots.edge > 0.0
+    number = np.where(solid, dots.units * cell / np.where(solid, dots.edge, 1.0) ** 3, 0.0)
+    barrier = np.exp(-2.0 * carbons / c["steric_carbons"])
+    met = 0.5 * c["coalescence_rate"] * c["coalescence_time"] * number.sum(axis=1)
+    return Dots(dots.units, dots.edge * np.cbrt(1.0 + barrier * met)[:, None])
+
+
 class _Packets:
     """Growth in the packets, per volume of precursor; every state is (n, packets)."""
 

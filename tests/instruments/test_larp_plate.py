@@ -214,3 +214,17 @@ def test_the_record_of_an_altered_spectrum_is_judged_by_itself(full):
     dark = replace(made.spectra[0], values=np.full((73, 126), 8.0, np.float32))
     found = station.analyse(replace(made, spectra=(dark,)))
     assert found.verdict.failure == "no_emission"
+
+
+def test_the_reference_names_every_parameter_and_observable():
+    page = (ROOT / "docs" / "reference" / "larp-plate.md").read_text(encoding="utf-8")
+    for p in PARAMETERS:
+        limits = (
+            ", ".join(f"`{c}`" for c in p.choices)
+            if p.choices
+            else f"{p.low:g} to {p.high:g} {p.unit}".rstrip()
+        )
+        default = f"`{p.default}`" if isinstance(p.default, str) else f"{p.default:g}"
+        assert f"| `{p.name}` | {p.description} | {limits} | {default} |" in page
+    for o in OBSERVABLES:
+        assert f"| `{o.name}` | {o.description} | {o.unit or '-'} |" in page

@@ -206,3 +206,16 @@ def test_unknown_chemicals_are_refused():
         larp.antisolvent_polarity("hexane", P.own)
     with pytest.raises(ValueError, match="charges must"):
         larp.wells([replace(charge(1.0), pair="phosphonic")], P.own)
+
+
+def test_only_short_chains_fuse_and_fusing_keeps_the_mass():
+    dots = larp_growth.Dots(np.full((2, 1), 2e-3), np.full((2, 1), 6.0))
+    fused = larp_growth.coalesce(dots, np.array([18.0, 8.0]), P.own, 0.198)
+    assert fused.units is dots.units
+    assert fused.edge[0, 0] < 1.2 * 6.0 and fused.edge[1, 0] > fused.edge[0, 0] > 6.0
+
+
+def test_coarsening_follows_solubility_and_spares_covered_dots():
+    plate = larp.react([charge(0.1), charge(2.0), charge(0.1, solvent="chloroform")], P)
+    covered = age(plate.settled, np.full(3, 43200.0), P.own).coarsening
+    assert covered[1] < covered[0] < covered[2]
