@@ -338,7 +338,7 @@ NOTES: dict[str, str] = {
     ),
     "LP-14": "seen in the first evaluations, passed in all, and led to no revision",
     "LP-18": (
-        f"{_REVISED}. Missed: the forest gives the ratio of ligands, not OLAm, the fall with amine, "
+        f"{_REVISED}. Missed: the forest gives the fall with amine to the ratio, not OLAm, "
         "because both pairs share it here"
     ),
     "LP-19": (
