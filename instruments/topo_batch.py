@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from instruments.errors import InstrumentError, RecipeRefusedError
+from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
 from instruments.metrology.topo_batch import analyse
 from instruments.procedures.topo_batch import (
     BatchPlan,
@@ -159,6 +159,7 @@ class TopoBatchStation:
 
         Raises:
             RecipeRefusedError: before anything moves.
+            TrialFailedError: `precipitated`; carries the station's state.
             StationStoppedError: the vessel does not warm.
             InstrumentError: the station is not open.
         """
@@ -174,11 +175,15 @@ class TopoBatchStation:
         try:
             record = BatchProcedure(rig, self._settings, progress).run(_plan(recipe))
         except PopulationError as error:
-            raise InstrumentError(f"the twin cannot follow this recipe: {error}") from error
-        finally:
-            self._state = json.loads(json.dumps(plant.state()))
-        self._truth = plant.truth()
+            self._keep(plant)
+            message = f"the dots outgrow what stays dispersed: {error}"
+            raise TrialFailedError("precipitated", message, self._state) from error
+        self._keep(plant)
         return _measurement(recipe, record, rig, self._state)
+
+    def _keep(self, plant: TopoPlant) -> None:
+        self._state = json.loads(json.dumps(plant.state()))
+        self._truth = plant.truth()
 
     def analyse(self, measurement: Measurement) -> Analysis:
         """Derive observables and the verdict from raw data; deterministic."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from instruments.errors import InstrumentError, RecipeRefusedError
+from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
 from instruments.metrology import exciton_frames, structure_peaks
 from instruments.metrology.small_angle import PatternFit
 from instruments.station import AttemptKey, Measurement, Spectrum
@@ -176,6 +176,20 @@ def test_a_vessel_without_crystals_fails_by_name():
     analysis = station.analyse(station.run(recipe, KEY))
     assert analysis.verdict.failure == "no_particles"
     assert not analysis.observables
+
+
+def test_dots_that_outgrow_the_grid_fail_by_name_and_leave_a_state(monkeypatch):
+    from surrogate_sim import topo_batch
+    from surrogate_sim.population import geometric_grid
+
+    small = geometric_grid(0.9, 7.0, 60, np.pi / 6.0, 0.583**3)
+    monkeypatch.setattr(topo_batch, "_grid", lambda cell: small)
+    monkeypatch.setattr(topo_batch, "_BINS", 60)
+    station = opened()
+    with pytest.raises(TrialFailedError) as failure:
+        station.run(DEFAULT, KEY)
+    assert failure.value.reason == "precipitated"
+    assert failure.value.station_state == {"clock": station.lab_time, "runs": 1, "deposit": 0.0}
 
 
 def test_hidden_laboratories_differ_by_more_than_noise():

@@ -160,7 +160,7 @@ def test_stacks_need_dopa_size_heat_and_number():
     assert math.isinf(Reaction(DOPA, LAB, 300.0).assembly.onset)
     oleate = Reaction(Charge("oleate", 2.0, 6.0, 30.0, 373.15), LAB, 60.0)
     assert math.isinf(oleate.assembly.onset)
-    few, many = assembly.onset_size(np.array([0.001, 0.25]), 373.15, OWN)
+    few, many = assembly.onset_size(np.array([0.001, 0.25]), OWN)
     assert few > many == pytest.approx(11.6, rel=0.05)
 
 
