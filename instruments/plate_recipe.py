@@ -12,10 +12,10 @@ from instruments.station import (
     Violation,
 )
 
-ACID_VOLUME = 100.0
-"""Acid in a precursor vial [uL]; only the ratios matter."""
-VIAL = 12000.0
-"""What a precursor vial holds [uL]."""
+PORTIONS = 10.0
+"""Portions that a precursor vial is made for, so that the pipette can deliver the amine."""
+SMALLEST_TRANSFER = 2.0
+"""Least volume that the pipette delivers [uL]."""
 PAIRS = ("oleic_oleylamine", "octanoic_octylamine")
 ANTISOLVENTS = ("toluene", "chloroform")
 ACID_MOLARITY = {"oleic_oleylamine": 3.17, "octanoic_octylamine": 6.31}
@@ -47,13 +47,22 @@ PARAMETERS = (
         default=0.3,
     ),
     ParameterDeclaration(
-        "lead_acid_ratio",
-        "volume of PbBr2 solution per volume of acid (30 is 1:30)",
+        "pbbr2_volume",
+        "PbBr2 solution in one portion of precursor (300 and 150 are the authors' levels)",
+        "continuous",
+        "uL",
+        50.0,
+        600.0,
+        default=300.0,
+    ),
+    ParameterDeclaration(
+        "ligand_solution_ratio",
+        "volume of acid per volume of PbBr2 solution (1:30 is 0.0333)",
         "continuous",
         "",
-        10.0,
-        60.0,
-        default=30.0,
+        0.01,
+        0.25,
+        default=1.0 / 30.0,
     ),
     ParameterDeclaration(
         "lead_concentration",
@@ -63,6 +72,15 @@ PARAMETERS = (
         10.0,
         60.0,
         default=50.1,
+    ),
+    ParameterDeclaration(
+        "duration",
+        "how long the reader follows the well, a read every 10 min",
+        "continuous",
+        "h",
+        0.0,
+        16.0,
+        default=12.0,
     ),
     ParameterDeclaration(
         "characterisation",
@@ -77,11 +95,15 @@ OBSERVABLES = (
     ObservableDeclaration("peak_emission", "centre of the first read's Gaussian", "nm", True),
     ObservableDeclaration("emission_fwhm", "full width at half maximum of the first read", "nm"),
     ObservableDeclaration("intensity", "height of the first read's Gaussian", "counts"),
-    ObservableDeclaration("peak_drift", "centre after 12 h less that of the first read", "nm"),
-    ObservableDeclaration("intensity_retained", "height after 12 h over that at first", ""),
-    ObservableDeclaration("final_fwhm", "full width at half maximum after 12 h", "nm"),
-    ObservableDeclaration("tem_length", "mean particle length after 12 h", "nm"),
-    ObservableDeclaration("cs4_share", "share of lead in Cs4PbBr6 after 12 h, by X-rays", ""),
+    ObservableDeclaration("peak_drift", "centre of the last read less that of the first", "nm"),
+    ObservableDeclaration(
+        "intensity_retained", "height of the last read over that of the first", ""
+    ),
+    ObservableDeclaration("final_fwhm", "full width at half maximum of the last read", "nm"),
+    ObservableDeclaration("tem_length", "mean particle length after the last read", "nm"),
+    ObservableDeclaration(
+        "cs4_share", "share of lead in Cs4PbBr6 after the last read, by X-rays", ""
+    ),
     ObservableDeclaration("mean_lifetime", "mean emission lifetime of the fresh well", "ns"),
     *(
         ObservableDeclaration(f"{phase}_line_{j}", f"2 theta of line {j} of {name}", "deg")
@@ -93,38 +115,48 @@ OBSERVABLES = (
 
 def plan(recipe: Recipe, c: Mapping[str, float]) -> WellPlan:
     """Return the volumes of one well; `c` holds the deck's own volumes."""
+    lead, acid = _volumes(recipe)
     return WellPlan(
         str(recipe["ligand_pair"]),
         str(recipe["antisolvent"]),
-        ACID_VOLUME,
-        ACID_VOLUME * float(recipe["amine_acid_ratio"]),
-        ACID_VOLUME * float(recipe["lead_acid_ratio"]),
+        acid,
+        acid * float(recipe["amine_acid_ratio"]),
+        lead,
         float(recipe["lead_concentration"]),
         c["antisolvent_volume"],
         c["injected_volume"],
         recipe["characterisation"] == "full",
+        3600.0 * float(recipe["duration"]),
     )
+
+
+def _volumes(recipe: Recipe) -> tuple[float, float]:
+    """PbBr2 solution and acid in the vial [uL]."""
+    lead = PORTIONS * float(recipe["pbbr2_volume"])
+    return lead, lead * float(recipe["ligand_solution_ratio"])
 
 
 def ligand_concentration(recipe: Recipe) -> float:
     """Acid and amine together in the precursor [mol/L]."""
     pair, r = str(recipe["ligand_pair"]), float(recipe["amine_acid_ratio"])
-    volume = 1.0 + r + float(recipe["lead_acid_ratio"])
+    volume = 1.0 + r + 1.0 / float(recipe["ligand_solution_ratio"])
     return (ACID_MOLARITY[pair] + r * AMINE_MOLARITY[pair]) / volume
 
 
 def amine_violations(recipe: Recipe) -> list[Violation]:
     """Refuse an amine volume that the pipette cannot deliver: 0, or at least 2 uL."""
-    amine = ACID_VOLUME * float(recipe["amine_acid_ratio"])
-    if amine == 0.0 or amine >= 2.0:
+    acid, ratio = _volumes(recipe)[1], float(recipe["amine_acid_ratio"])
+    least = SMALLEST_TRANSFER / acid
+    if ratio == 0.0 or ratio >= least * (1.0 - 1e-9):
         return []
     return [
         Violation(
             "amine_acid_ratio",
-            float(recipe["amine_acid_ratio"]),
-            "0 or >= 0.02",
+            ratio,
+            f"0 or >= {least:.3g}",
             "",
-            f"the pipette delivers 2 uL or more, but a ratio of {amine / ACID_VOLUME:g} asks for "
-            f"{amine:g} uL of amine beside {ACID_VOLUME:g} uL of acid; use 0 or at least 0.02",
+            f"the pipette delivers {SMALLEST_TRANSFER:g} uL or more, but a ratio of {ratio:g} asks "
+            f"for {ratio * acid:.3g} uL of amine beside {acid:.4g} uL of acid in the vial; use 0 "
+            f"or at least {least:.3g}",
         )
     ]

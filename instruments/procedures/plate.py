@@ -37,6 +37,7 @@ class WellPlan:
         antisolvent_volume: Caesium solution into the well.
         injected: Precursor from the vial into the well.
         full: Whether microscope, diffractometer and photon counter look at it as well.
+        duration: How long its emission is followed [s].
     """
 
     pair: str
@@ -48,6 +49,7 @@ class WellPlan:
     antisolvent_volume: float
     injected: float
     full: bool
+    duration: float = 43200.0
 
 
 class Robot(Protocol):
@@ -108,11 +110,14 @@ class PlateRig:
 
 @dataclass(frozen=True, slots=True)
 class PlateSettings:
-    """Time from the last well to the first read [s], interval [s] and number of reads."""
+    """Time from the last well to the first read [s], and between reads [s]."""
 
     transfer: float = 300.0
     interval: float = 600.0
-    reads: int = 73
+
+    def reads(self, plan: WellPlan) -> int:
+        """Number of reads of a well."""
+        return int(plan.duration / self.interval + 1e-9) + 1
 
 
 @dataclass(frozen=True)
@@ -153,17 +158,17 @@ def run_plate(
     rig.clock.wait(settings.transfer)
     fresh = [rig.bench.decay(w) if q.full else None for w, q in zip(wells, plans, strict=True)]
     started = rig.clock.now()
-    say(f"reading the plate {settings.reads} times")
-    cells = _read(rig, wells, settings)
+    counts = [settings.reads(plan) for plan in plans]
+    say(f"reading the plate {max(counts)} times")
+    cells = _read(rig, wells, settings, counts)
     records = []
-    for i, (well, plan) in enumerate(zip(wells, plans, strict=True)):
+    for i, well in enumerate(wells):
         late = fresh[i]
         extra = () if late is None else (late, *_solids(rig.bench, well))
         age = started - filled[i]
         records.append(
             WellRecord(well, (_spectrum(rig.reader, cells[i], age, settings), *extra), age)
         )
-        del plan
     return tuple(records)
 
 
@@ -172,14 +177,16 @@ def _solids(bench: Bench, well: int) -> tuple[Spectrum, Spectrum]:
 
 
 def _read(
-    rig: PlateRig, wells: Sequence[int], settings: PlateSettings
+    rig: PlateRig, wells: Sequence[int], settings: PlateSettings, counts: Sequence[int]
 ) -> list[NDArray[np.float32]]:
-    """Counts per well, each of shape (reads, n)."""
+    """Counts per well, each of shape (its number of reads, n)."""
     frames: list[list[list[float]]] = [[] for _ in wells]
-    for k in range(settings.reads):
+    for k in range(max(counts)):
         if k:
             rig.clock.wait(settings.interval)
         for i, well in enumerate(wells):
+            if k >= counts[i]:
+                continue
             frames[i].append([parse(cell) for cell in rig.reader.read(well)])
     return [np.array(f, np.float32) for f in frames]
 

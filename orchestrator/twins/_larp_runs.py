@@ -16,6 +16,8 @@ from surrogate_sim.parameters import TwinParameters, Values
 Array = NDArray[np.float64]
 RATIOS = tuple(round(0.1 * k, 1) for k in range(1, 21))
 REPLICATES = 3
+LEVELS = {300.0: 1.0 / 30.0, 150.0: 1.0 / 15.0}
+"""Volume of PbBr2 solution [uL] in the authors' table, and of acid per volume of it."""
 DEFAULTS: dict[str, Value] = {p.name: p.default for p in PARAMETERS if p.default is not None}
 LONG, SHORT = "oleic_oleylamine", "octanoic_octylamine"
 _Frozen = tuple[tuple[str, float], ...]
@@ -50,8 +52,8 @@ def at(values: Array, *ratios: float) -> Array:
     return values[[RATIOS.index(r) for r in ratios]]
 
 
-def sweep(p: TwinParameters, pair: str, solvent: str, lead_ratio: float = 30.0) -> Sweep:
-    """Run a plate of all ratios, each in replicate wells."""
+def sweep(p: TwinParameters, pair: str, solvent: str, level: float = 300.0) -> Sweep:
+    """Run a plate of all ratios at a level of PbBr2 (`LEVELS`), each in replicate wells."""
     own, shared = (tuple(sorted(t.items())) for t in (p.own, p.materials))
     recipes = tuple(
         tuple(
@@ -60,7 +62,8 @@ def sweep(p: TwinParameters, pair: str, solvent: str, lead_ratio: float = 30.0) 
                     **DEFAULTS,
                     "ligand_pair": pair,
                     "antisolvent": solvent,
-                    "lead_acid_ratio": lead_ratio,
+                    "pbbr2_volume": level,
+                    "ligand_solution_ratio": LEVELS[level],
                     "amine_acid_ratio": r,
                 }.items()
             )

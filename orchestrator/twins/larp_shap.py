@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from instruments.larp_plate import LarpPlateStation
 from instruments.station import AttemptKey, Recipe
+from orchestrator.twins._larp_runs import LEVELS, RATIOS
 from surrogate_sim.parameters import TwinParameters
 
 Array = NDArray[np.float64]
@@ -28,9 +29,6 @@ FEATURES = (
     "Toluene",
     "Chloroform",
 )
-RATIOS = tuple(round(0.1 * k, 1) for k in range(1, 21))
-LEAD_RATIOS = {300.0: 30.0, 150.0: 15.0}
-"""Level of PbBr2 in the authors' table, and volume of PbBr2 solution per volume of acid."""
 
 
 class ScienceMissingError(ImportError):
@@ -61,13 +59,15 @@ def recipes() -> list[dict[str, float | str]]:
             "ligand_pair": pair,
             "antisolvent": solvent,
             "amine_acid_ratio": r,
-            "lead_acid_ratio": lead,
+            "pbbr2_volume": level,
+            "ligand_solution_ratio": ratio,
             "lead_concentration": 50.1,
+            "duration": 12.0,
             "characterisation": "reader",
         }
         for pair in ("oleic_oleylamine", "octanoic_octylamine")
         for solvent in ("toluene", "chloroform")
-        for lead in LEAD_RATIOS.values()
+        for level, ratio in LEVELS.items()
         for r in RATIOS
     ]
 
@@ -75,13 +75,12 @@ def recipes() -> list[dict[str, float | str]]:
 def features(recipe: Recipe) -> list[float]:
     """A recipe as the authors' table has it."""
     r, long = float(recipe["amine_acid_ratio"]), recipe["ligand_pair"] == "oleic_oleylamine"
-    level = next(k for k, v in LEAD_RATIOS.items() if v == recipe["lead_acid_ratio"])
     oleic, octanoic = (100.0, 0.0) if long else (0.0, 100.0)
     toluene = 100.0 if recipe["antisolvent"] == "toluene" else 0.0
     return [
         oleic,
         oleic * r,
-        level,
+        float(recipe["pbbr2_volume"]),
         100.0,
         10.0 * (1.0 + r),
         octanoic,

@@ -60,7 +60,9 @@ def test_registry_units_and_defaults():
         ({"amine_acid_ratio": 3.5}, "amine_acid_ratio"),
         ({"amine_acid_ratio": 0.01}, "amine_acid_ratio"),
         ({"lead_concentration": 80.0}, "lead_concentration"),
-        ({"lead_acid_ratio": 5.0}, "lead_acid_ratio"),
+        ({"ligand_solution_ratio": 0.5}, "ligand_solution_ratio"),
+        ({"pbbr2_volume": 900.0}, "pbbr2_volume"),
+        ({"duration": 30.0}, "duration"),
         ({"antisolvent": "hexane"}, "antisolvent"),
         ({"ligand_pair": "phosphonic"}, "ligand_pair"),
         ({"amine": 1.0}, "amine"),
@@ -228,3 +230,17 @@ def test_the_reference_names_every_parameter_and_observable():
         assert f"| `{p.name}` | {p.description} | {limits} | {default} |" in page
     for o in OBSERVABLES:
         assert f"| `{o.name}` | {o.description} | {o.unit or '-'} |" in page
+
+
+def test_a_well_is_followed_for_its_duration_and_volume_alone_changes_no_chemistry():
+    station = opened()
+    short = {**DEFAULT, "duration": 1.0}
+    scaled = {**DEFAULT, "pbbr2_volume": 150.0}
+    made = station.run_batch([short, DEFAULT, scaled], [AttemptKey(i, 1) for i in (1, 2, 3)])
+    assert [len(m.spectra[0].values) for m in made] == [7, 73, 73]
+    brief, _, other = (station.analyse(m) for m in made)
+    assert len(brief.series[0].time) == 7 and "peak_drift" in brief.observables
+    alone = opened().run(short, AttemptKey(1, 1))
+    assert alone.station_state["clock"] < 2.0 * 3600.0
+    assert made[2].conditions["ligand_concentration"] == made[1].conditions["ligand_concentration"]
+    assert abs(other.observables["peak_emission"].value - 521.5) < 8.0

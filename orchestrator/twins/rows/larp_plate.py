@@ -97,8 +97,8 @@ def lp03(p: TwinParameters) -> tuple[Check, ...]:
 def lp04(p: TwinParameters) -> tuple[Check, ...]:
     """Twice the ligand loses more light and broadens more (mean over r, relative to r = 0.1)."""
     loss, wide = [], []
-    for lead in (30.0, 15.0):
-        plate = sweep(p, LONG, "toluene", lead)
+    for level in (300.0, 150.0):
+        plate = sweep(p, LONG, "toluene", level)
         light, width = plate.intensity(), plate.mean("emission_fwhm")
         loss.append(float(1.0 - np.mean(light[1:]) / light[0]))
         wide.append(float(np.nanmean(width[1:]) - width[0]))
@@ -271,7 +271,9 @@ def lp24(_: TwinParameters) -> tuple[Check, ...]:
     caesium = 1e3 * 2.0 * 0.0163 / 325.82 / 0.020
     lead = 1e3 * 0.184 / 367.01 / 0.010
     lowest, highest = (
-        ligand_concentration({**DEFAULTS, "lead_acid_ratio": 15.0, "amine_acid_ratio": r})
+        ligand_concentration(
+            {**DEFAULTS, "ligand_solution_ratio": 1.0 / 15.0, "amine_acid_ratio": r}
+        )
         for r in (0.1, 2.0)
     )
     default = next(q.default for q in PARAMETERS if q.name == "lead_concentration")
