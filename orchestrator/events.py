@@ -145,13 +145,22 @@ class TrialApproved(Payload):
     reason: str
 
 
+class BatchMember(BaseModel):
+    """One attempt of those that a station makes in one run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    trial: int
+    attempt: int
+
+
 class TrialDispatched(Payload):
-    """Write-ahead intent: from here on matter may have moved."""
+    """Write-ahead intent: from here on matter may have moved. `batch` is what is run together."""
 
     TYPE: ClassVar[str] = "trial.dispatched"
     trial: int
     attempt: int
     station: str
+    batch: tuple[BatchMember, ...] = ()
 
 
 class TrialRunning(Payload):

@@ -57,9 +57,7 @@ class Attempts:
         exception that says nothing of what happened leaves the trial in doubt and is raised.
         """
         number, attempt = trial.number, trial.attempt
-        if refused := self._station.check(trial.recipe):
-            reason = "; ".join(v.message for v in refused)
-            self.append(TrialAbandoned(trial=number, reason=reason))
+        if self.refused(trial):
             return True
         name = self._station.description.name
         self.append(TrialDispatched(trial=number, attempt=attempt, station=name))
@@ -70,13 +68,21 @@ class Attempts:
             self._failed(number, attempt, error)
             return True
         except BaseException as error:
-            self._doubt(number, attempt, "running", f"{type(error).__name__}: {error}")
+            self.doubt(number, attempt, "running", f"{type(error).__name__}: {error}")
             if isinstance(error, StationStoppedError):
                 return False
             raise
         event, arrays = measured_event(measurement, number, attempt, self._station.lab_time)
         self.append(event, arrays)
         return self.conclude(number, attempt, measurement)
+
+    def refused(self, trial: TrialRow) -> bool:
+        """Abandon a trial that the station refuses by now, before anything moves."""
+        broken = self._station.check(trial.recipe)
+        if broken:
+            reason = "; ".join(v.message for v in broken)
+            self.append(TrialAbandoned(trial=trial.number, reason=reason))
+        return bool(broken)
 
     def conclude(self, number: int, attempt: int, measurement: Measurement) -> bool:
         """Derive observables and record the verdict; tell whether the station can go on."""
@@ -130,7 +136,8 @@ class Attempts:
             )
         )
 
-    def _doubt(self, number: int, attempt: int, found: str, reason: str) -> None:
+    def doubt(self, number: int, attempt: int, found: str, reason: str) -> None:
+        """Record that nobody knows what happened to an attempt."""
         self.append(TrialInDoubt(trial=number, attempt=attempt, found=found, reason=reason))
 
 

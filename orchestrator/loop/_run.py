@@ -22,6 +22,13 @@ from orchestrator.events import (
 )
 from orchestrator.ledger import Ledger, TrialRow
 from orchestrator.loop._attempt import Attempts, doubt_event, stored_measurement
+from orchestrator.loop._batch import (
+    Batch,
+    fresh_batch,
+    interrupted_batch,
+    run_batch,
+    state_before,
+)
 from orchestrator.loop._history import history
 from orchestrator.loop._propose import Planner, feasibility, make_agent
 from orchestrator.loop._stop import room_in_budget, stop_decision
@@ -118,6 +125,8 @@ class CampaignLoop:
             reason = f"trial {numbers} in doubt: decide with `dotpilot resolve`, then resume"
             self._rest(CampaignPaused(reason=reason))
             return
+        if not self.stop.reason and not self._finish_interrupted():
+            return
         while True:
             rows = self.ledger.trials(self.campaign_id)
             if self.stop.reason:
@@ -134,6 +143,8 @@ class CampaignLoop:
     def _advance(self, rows: Sequence[TrialRow]) -> bool:
         """Take one action; tell whether the loop goes on."""
         runnable = [r for r in rows if r.state in self._runnable_states()]
+        if runnable and self._together:
+            return self._run_together(runnable)
         if runnable:
             return self._run_one(runnable[0].number)
         waiting = [r.number for r in rows if r.state == "proposed"]
@@ -160,11 +171,49 @@ class CampaignLoop:
         goes_on = self._attempts.run(trial, self.observer.progress)
         trial = self.ledger.trial(self.campaign_id, number)
         self.observer.ended(trial)
+        return self._settle([trial], goes_on)
+
+    @property
+    def _together(self) -> bool:
+        """Whether the trials of a step share one run of the station."""
+        return self.campaign.batch > 1 and self.station.description.max_batch > 1
+
+    def _run_together(self, runnable: Sequence[TrialRow]) -> bool:
+        fit = [t for t in runnable if not self._attempts.refused(t)]
+        if not fit:
+            return True
+        self._restore()
+        return self._run_batch(fresh_batch(fit))
+
+    def _finish_interrupted(self) -> bool:
+        """Make the batch again that an earlier process left, before a stop rule is asked."""
+        if not self._together:
+            return True
+        rows, events = self.ledger.trials(self.campaign_id), self.ledger.events(self.campaign_id)
+        batch = interrupted_batch(events, rows, self._runnable_states())
+        if batch is None or any(self.station.check(r) for r in batch.recipes):
+            return True
+        self.station.restore(state_before(events, batch))
+        return self._run_batch(batch)
+
+    def _run_batch(self, batch: Batch) -> bool:
+        for number in batch.numbers:
+            self.observer.running(self.ledger.trial(self.campaign_id, number))
+        goes_on = run_batch(self._attempts, self.station, batch, self.observer.progress)
+        trials = [self.ledger.trial(self.campaign_id, n) for n in batch.numbers]
+        for trial in trials:
+            self.observer.ended(trial)
+        return self._settle(trials, goes_on)
+
+    def _settle(self, trials: Sequence[TrialRow], goes_on: bool) -> bool:
+        """Stop with the station, or approve the repeats that the quality gate asks for."""
         if not goes_on:
-            reason = "; ".join((trial.verdict or {}).get("reasons", ())) or "the station stopped"
+            told = (r for t in trials for r in _stopping(t))
+            reason = "; ".join(told) or "the station stopped"
             self._rest(CampaignStopped(stop_reason="station_stopped", detail=reason))
             return False
-        self._attempts.repeat_if_wanted(trial)
+        for trial in trials:
+            self._attempts.repeat_if_wanted(trial)
         return True
 
     def _restore(self) -> None:
@@ -215,3 +264,9 @@ class CampaignLoop:
                 self._attempts.append(
                     TrialAbandoned(trial=row.number, reason="the campaign is over")
                 )
+
+
+def _stopping(trial: TrialRow) -> Sequence[str]:
+    """The reasons of a trial whose verdict stops the station."""
+    verdict = trial.verdict or {}
+    return tuple(verdict["reasons"]) if verdict.get("kind") == "stop" else ()

@@ -29,6 +29,25 @@ SMALL: dict[str, Any] = {
     "seed": 5,
 }  # fmt: skip
 
+PLATES: dict[str, Any] = {
+    "name": "plates",
+    "station": "larp_plate",
+    "lab": {"hidden": 3},
+    "space": [
+        {"name": "amine_acid_ratio", "low": 0.05, "high": 1.0},
+        {"name": "antisolvent", "choices": ["toluene", "chloroform"]},
+        {"name": "characterisation", "value": "reader"},
+    ],
+    "objectives": [
+        {"observable": "peak_emission", "goal": "target", "value": 515, "tolerance": 4},
+        {"observable": "intensity", "goal": "maximise"},
+    ],
+    "agent": {"name": "sobol"},
+    "batch": 3,
+    "budget": {"trials": 4},
+    "seed": 5,
+}
+
 
 class Silent:
     """An observer that watches nothing."""

@@ -1,7 +1,8 @@
 """Kills a campaign at every event, before and after its commit, and resumes it.
 
-Run as a process of its own, since it forks: `python -m tests.loop.kill_driver AGENT`. Prints one
-JSON document: the record of a campaign never killed, and every difference that was found.
+Run as a process of its own, since it forks: `python -m tests.loop.kill_driver AGENT small`, or
+`... AGENT plates` for wells that share a plate. Prints one JSON document: the record of a campaign
+never killed, and every difference that was found.
 """
 
 from __future__ import annotations
@@ -12,21 +13,51 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from agents.sampling import sample_space
+from instruments import Analysis, AttemptKey, Measurement, Verdict
+from instruments.larp_plate import LarpPlateStation
 from orchestrator.campaign import check_campaign
-from orchestrator.ledger import Ledger, check_integrity
-from orchestrator.loop import create_campaign, drive
-from tests.loop.campaigns import SMALL, Silent
+from orchestrator.ledger import Ledger, check_integrity, fold
+from orchestrator.loop import create_campaign, drive, feasibility, station_of
+from tests.loop.campaigns import PLATES, SMALL, Silent
+
+CAMPAIGNS = {"small": SMALL, "plates": PLATES}
 
 
-def campaign_of(agent: str) -> dict[str, Any]:
-    document = {**SMALL, "agent": {"name": agent}}
+def campaign_of(agent: str, kind: str) -> dict[str, Any]:
+    document = {**CAMPAIGNS[kind], "agent": {"name": agent}}
     if agent == "bayes":
-        document["agent"] = {"name": "bayes", "initial": 2}
+        document["agent"] = {"name": "bayes", "initial": document["batch"]}
     return document
+
+
+def refuse_some_wells() -> None:
+    """Make the quality gate ask for a repeat of some wells of a full plate, and of no other."""
+    original = LarpPlateStation.analyse
+
+    def analyse(self: LarpPlateStation, measurement: Measurement) -> Analysis:
+        conditions = measurement.conditions
+        full = conditions["wells_on_plate"]["value"] == PLATES["batch"]
+        if full and conditions["plate_column"]["value"] % 2:
+            return Analysis({}, Verdict("repeat", ("an odd column",)))
+        return original(self, measurement)
+
+    LarpPlateStation.analyse = analyse  # type: ignore[method-assign]
+
+
+def warm_up(document: dict[str, Any]) -> None:
+    """Compile what a station needs once, before every child would do so for itself."""
+    campaign = check_campaign(document)
+    station = station_of(campaign)
+    station.open()
+    recipe = sample_space(replace(campaign.space, infeasible=feasibility(station)), 1, seed=0)[0]
+    station.analyse(station.run(recipe, AttemptKey(1, 1)))
+    station.close()
 
 
 def kill_at(count: int, when: str) -> None:
@@ -74,6 +105,7 @@ def record(url: str, campaign: str) -> dict[str, Any]:
     """What must not depend on kills: states, recipes, observables, achieved, predictions."""
     with Ledger.open(url) as ledger:
         row = ledger.campaign(campaign)
+        spectra = fold(ledger.events(campaign)).spectra
         trials = [
             {
                 "trial": t.number,
@@ -81,6 +113,9 @@ def record(url: str, campaign: str) -> dict[str, Any]:
                 "state": t.state,
                 "recipe": t.recipe,
                 "achieved": t.achieved,
+                "conditions": t.conditions,
+                "lab_time": t.lab_time,
+                "spectra": [s.values_sha256 for s in spectra if s.trial == t.number],
                 "predicted": t.predicted,
                 "observables": {k: [o.value, o.se] for k, o in t.observables.items()},
                 "station_state": t.station_state,
@@ -102,8 +137,10 @@ def fresh(folder: str, name: str, document: dict[str, Any]) -> tuple[str, str]:
         return url, create_campaign(ledger, check_campaign(document))
 
 
-def main(agent: str) -> dict[str, Any]:
-    document = campaign_of(agent)
+def main(agent: str, kind: str) -> dict[str, Any]:
+    document = campaign_of(agent, kind)
+    refuse_some_wells()
+    warm_up(document)
     differences, doubts = [], 0
     with tempfile.TemporaryDirectory() as folder:
         url, campaign = fresh(folder, "whole", document)
@@ -130,4 +167,4 @@ def main(agent: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(sys.argv[1])))
+    print(json.dumps(main(*sys.argv[1:])))
