@@ -155,8 +155,8 @@ def amine_violations(recipe: Recipe) -> list[Violation]:
             ratio,
             f"0 or >= {least:.3g}",
             "",
-            f"the pipette delivers {SMALLEST_TRANSFER:g} uL or more, but a ratio of {ratio:g} asks "
-            f"for {ratio * acid:.3g} uL of amine beside {acid:.4g} uL of acid in the vial; use 0 "
-            f"or at least {least:.3g}",
+            f"the pipette delivers {SMALLEST_TRANSFER:g} uL or more, but a ratio of {ratio:g} "
+            f"asks for {ratio * acid:.3g} uL of amine beside {acid:.4g} uL of acid in the vial; "
+            f"use 0 or at least {least:.3g}",
         )
     ]

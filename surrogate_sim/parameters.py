@@ -32,7 +32,10 @@ _TRUNCATION = 2.0
 
 
 class Constant(BaseModel):
-    """One constant; `prior_sd` is of the value, or of its logarithm if `lognormal`."""
+    """One constant; deviations are of the value, or of its logarithm if `lognormal`.
+
+    `posterior_sd` is what a calibration left of the prior's, by Laplace's approximation.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -42,6 +45,7 @@ class Constant(BaseModel):
     distribution: Literal["normal", "lognormal"]
     source: str = Field(min_length=8)
     status: Literal["fixed", "calibrated"]
+    posterior_sd: float | None = Field(default=None, ge=0.0)
 
     def drawn(self, standard: float) -> float:
         """Return the value at `standard` standard deviations of the prior."""

@@ -29,19 +29,6 @@ ACID_RICH = (0.1, 0.2, 0.3)
 AMINE_RICH = (1.6, 1.7, 1.8, 1.9, 2.0)
 STABLE = (0.1, 0.2, 0.3, 0.4, 0.5)
 _FIRST = dict(zip(STABLE, (522.6, 522.3, 523.2, 520.0, 517.8), strict=True))
-_SHAP = {
-    "Chloroform": 4.8,
-    "Toluene": 4.1,
-    "OLAm": 2.5,
-    "PbBr2": 2.0,
-    "Ligand ratio": 1.6,
-    "OctAm": 0.4,
-    "OctAc": 0.1,
-    "OAc": 0.1,
-    "Cs": 0.0,
-}
-_SIGNS = {"Chloroform": -1, "Toluene": 1, "OLAm": -1, "PbBr2": 1, "Ligand ratio": -1}
-_BRIGHTER = {"OLAm": -1, "Ligand ratio": -1, "PbBr2": 1}
 
 
 def _value(analysis: Analysis, name: str) -> float:
@@ -230,9 +217,12 @@ def lp18(p: TwinParameters) -> tuple[Check, ...]:
     found = _explained(p, "peak")
     if found is None:
         return (Check("SHAP needs the extra 'science'", math.nan, 0.8, 1.0, "", "C", "rank"),)
-    names = list(_SHAP)
-    rho = _rank(np.array([_SHAP[n] for n in names]), np.array([found.size[n] for n in names]))
-    agree = min(s * found.sign[n] for n, s in _SIGNS.items())
+    names = list(larp_shap.PUBLISHED_PEAK)
+    rho = _rank(
+        np.array([larp_shap.PUBLISHED_PEAK[n] for n in names]),
+        np.array([found.size[n] for n in names]),
+    )
+    agree = min(s * found.sign[n] for n, s in larp_shap.PEAK_SIGNS.items())
     ratio = found.size["Chloroform"] / max(found.size["OLAm"], 1e-9)
     return (
         Check("rank correlation with the published order", rho, 0.8, 1.0, "", "C", "rank"),
@@ -246,8 +236,8 @@ def lp19(p: TwinParameters) -> tuple[Check, ...]:
     found = _explained(p, "intensity")
     if found is None:
         return (Check("SHAP needs the extra 'science'", math.nan, 3.0, 3.0, "", "C", "rank"),)
-    shared = len(set(found.ranked()[:3]) & set(_BRIGHTER))
-    agree = min(s * found.sign[n] for n, s in _BRIGHTER.items())
+    shared = len(set(found.ranked()[:3]) & set(larp_shap.PUBLISHED_INTENSITY))
+    agree = min(s * found.sign[n] for n, s in larp_shap.INTENSITY_SIGNS.items())
     return (
         Check("of the published top three", float(shared), 3.0, 3.0, "", "C", "rank"),
         above("least agreement of a sign", agree, "C"),
