@@ -15,6 +15,7 @@ from torch import Tensor
 
 from agents.bayes._inputs import Inputs
 from agents.bayes._process import Process, fit_process
+from agents.bayes._warp import fit_warped
 from agents.encoding import Array, Encoding
 from agents.history import PastTrial
 
@@ -23,6 +24,9 @@ FEASIBILITY = "(feasible)"
 
 class Processes(Model):
     """Independent processes, one output each, for single points (q = 1).
+
+    Outputs are in *model units*: natural ones, or their logarithm where a process is of that
+    (`Process.warp`).
 
     Points of a batch are never asked for jointly: batches are built one by one, each point
     believing the ones before it.
@@ -75,8 +79,9 @@ def learn(
 ) -> Processes:
     """Fit every observable that has two values or more, and feasibility once a trial failed.
 
-    Feasibility is a process through +1 (a value came) and -1 (failed or rejected); its output
-    above zero counts as feasible.
+    Feasibility is a process through +1 (every value came) and -1 (failed, rejected, or completed
+    without one of the observables); its output above zero counts as feasible. Among given
+    candidates, which are records, a value may be missing for any reason and says nothing.
     """
     found: dict[str, Process] = {}
     inputs = Inputs(encoding)
@@ -86,14 +91,21 @@ def learn(
         if len(seen) < 2:
             continue
         errors = np.array([t.observables[name].se for t in seen])
-        found[name] = fit_process(columns(encoding, seen), values, errors, inputs.groups, inputs)
+        found[name] = fit_warped(columns(encoding, seen), values, errors, inputs)
     tried = [t for t in history if t.state in ("completed", "failed", "rejected")]
-    labels = np.array([1.0 if t.state == "completed" else -1.0 for t in tried])
+    records = encoding.space.candidates is not None
+    needed = () if records else tuple(found)
+    labels = np.array([1.0 if gave_all(t, needed) else -1.0 for t in tried])
     if (labels < 0).any() and (labels > 0).any():
         found[FEASIBILITY] = fit_process(
             columns(encoding, tried), labels, np.zeros(len(tried)), inputs.groups, inputs
         )
     return Processes(found)
+
+
+def gave_all(trial: PastTrial, observables: Sequence[str]) -> bool:
+    """Tell whether a trial was completed with a value of each of these observables."""
+    return trial.state == "completed" and all(name in trial.observables for name in observables)
 
 
 def columns(encoding: Encoding, trials: Sequence[PastTrial]) -> Array:

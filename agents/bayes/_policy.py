@@ -113,7 +113,7 @@ def choose_policy(
         model: What the record taught; says what the completed trials are worth.
         believed: The same with pending trials believed; what the acquisition looks at.
         goals: What is wanted; outputs without a model are left out.
-        seen: (n, D) columns of the completed trials.
+        seen: (n, D) columns of the completed trials that gave every observable.
         seed: Of the quasi-random samples, where the expectation has no closed form.
     """
     bands = {n: b for n, b in goals.bands.items() if n in model.processes}

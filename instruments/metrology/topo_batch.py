@@ -182,7 +182,13 @@ def _pattern_fit(first: Spectrum, ligand: str) -> PatternFit:
 
 
 def _first_ordered(fit: PatternFit, counts: Array) -> int:
-    """Index of the first frame with structure peaks, found by halving: order does not go away."""
+    """Index of the first frame with structure peaks, found by halving: order does not go away.
+
+    So there is none where the last frame has none. A misfit from the first frame on is not order
+    either, which needs crystals to come first: it is a shape that two populations do not have.
+    """
+    if fit.frame(counts[-1], None)[0].fit_quality <= ORDERED:
+        return len(counts)
     low, high = 0, len(counts)
     while low < high:
         middle = (low + high) // 2
@@ -190,7 +196,7 @@ def _first_ordered(fit: PatternFit, counts: Array) -> int:
             high = middle
         else:
             low = middle + 1
-    return low
+    return low or len(counts)
 
 
 def _ordered_frame(
