@@ -55,7 +55,6 @@ class Process:
         spread: Their standard deviation in natural units.
         factor: (n, n) Cholesky factor of the covariance of the observations.
         weights: (n,) inverse covariance times (values - level).
-        log: Whether the observations are logarithms of the observable.
     """
 
     inputs: Callable[[Tensor], Tensor]
@@ -70,7 +69,6 @@ class Process:
     spread: float
     factor: Tensor
     weights: Tensor
-    log: bool = False
 
     def predict(self, columns: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and variance of the noise-free value at columns (..., D), each (...)."""
@@ -154,24 +152,6 @@ def fit_process(
     covariance = _covariance(draft)
     level = _level(torch.linalg.cholesky(covariance), y)
     return _solved(replace(draft, level=float(level)))
-
-
-def log_likelihood(process: Process, values: Array, errors: Array) -> float:
-    """Return the log marginal likelihood of other values at a process's hyperparameters.
-
-    Args:
-        process: Whose inputs, lengthscales, signal and noise (both relative) are used.
-        values: (n,) observations, standardised here.
-        errors: (n,) their standard errors.
-    """
-    spread = float(values.std()) or 1.0
-    y = torch.as_tensor((values - values.mean()) / spread, dtype=torch.float64)
-    variances = torch.as_tensor((errors / spread) ** 2, dtype=torch.float64)
-    factor = torch.linalg.cholesky(_covariance(replace(process, variances=variances)))
-    residual = (y - _level(factor, y))[:, None]
-    misfit = float((residual * torch.cholesky_solve(residual, factor)).sum())
-    volume = float(factor.diagonal().log().sum()) + len(y) * math.log(spread)
-    return -0.5 * misfit - volume
 
 
 class _Posterior:
