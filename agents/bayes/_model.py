@@ -15,6 +15,7 @@ from torch import Tensor
 
 from agents.bayes._inputs import Inputs
 from agents.bayes._process import Process, fit_process
+from agents.bayes._warp import fit_warped
 from agents.encoding import Array, Encoding
 from agents.history import PastTrial
 
@@ -23,6 +24,9 @@ FEASIBILITY = "(feasible)"
 
 class Processes(Model):
     """Independent processes, one output each, for single points (q = 1).
+
+    Outputs are in *model units*: natural ones, or their logarithm where a process is of that
+    (`Process.warp`).
 
     Points of a batch are never asked for jointly: batches are built one by one, each point
     believing the ones before it.
@@ -87,7 +91,7 @@ def learn(
         if len(seen) < 2:
             continue
         errors = np.array([t.observables[name].se for t in seen])
-        found[name] = fit_process(columns(encoding, seen), values, errors, inputs.groups, inputs)
+        found[name] = fit_warped(columns(encoding, seen), values, errors, inputs)
     tried = [t for t in history if t.state in ("completed", "failed", "rejected")]
     records = encoding.space.candidates is not None
     needed = () if records else tuple(found)

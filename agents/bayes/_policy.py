@@ -17,13 +17,13 @@ one observable driven               log expected improvement, times the probabil
 several driven                      log expected hypervolume improvement over the
                                     acceptance bounds, times the same probability
 given candidates alone              log probability that the *measurement* lies inside every
-                                    band and that every driven observable beats the median
-                                    of those trials seen inside
+                                    band and that every driven observable is among the
+                                    better two thirds of those trials seen inside
 ==================================  =======================================================
 
 Given candidates can each be picked once, so what counts is to come by all the good ones, not by
-the best: hence the median, which also keeps looking once the best is found. A measurement scatters
-by the inferred noise about the noise-free value; elsewhere the noise-free value is what counts.
+the best: hence the lenient share, which also keeps looking once the best is found. A measurement
+scatters by the inferred noise about the noise-free value; elsewhere the noise-free value counts.
 
 Where trials have failed, the probability of not failing multiplies each of them.
 """
@@ -55,6 +55,10 @@ from agents.bayes._goals import Goals
 from agents.bayes._model import FEASIBILITY, Processes
 
 SAMPLES = 64
+WORTH = 2.0 / 3.0
+"""Share of the found ones that a pick should be among: whoever wants all good ones loses more by a
+missed one than by one pick too many. Assumed; leave-one-out over twenty goals of a real archive
+is flat between one half and three quarters."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +164,9 @@ def choose_picking(
         found = measured[inside, place[name]]
         found = found[~found.isnan()]
         if len(found):
-            middle = float(torch.quantile(found, 0.5))
-            bands[name] = (max(low, middle), high) if direction > 0 else (low, min(high, middle))
+            share = WORTH if direction < 0 else 1.0 - WORTH
+            bound = float(torch.quantile(found, share))
+            bands[name] = (max(low, bound), high) if direction > 0 else (low, min(high, bound))
     phase = "improve" if bool(inside.any()) else "reach"
     function = InBands(believed, bands | safe, measured=True)
     return Policy("log_probability_measured", phase, function)

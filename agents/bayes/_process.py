@@ -55,6 +55,7 @@ class Process:
         spread: Their standard deviation in natural units.
         factor: (n, n) Cholesky factor of the covariance of the observations.
         weights: (n,) inverse covariance times (values - level).
+        log: Whether the observations are logarithms of the observable.
     """
 
     inputs: Callable[[Tensor], Tensor]
@@ -69,6 +70,7 @@ class Process:
     spread: float
     factor: Tensor
     weights: Tensor
+    log: bool = False
 
     def predict(self, columns: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and variance of the noise-free value at columns (..., D), each (...)."""
@@ -154,6 +156,24 @@ def fit_process(
     return _solved(replace(draft, level=float(level)))
 
 
+def log_likelihood(process: Process, values: Array, errors: Array) -> float:
+    """Return the log marginal likelihood of other values at a process's hyperparameters.
+
+    Args:
+        process: Whose inputs, lengthscales, signal and noise (both relative) are used.
+        values: (n,) observations, standardised here.
+        errors: (n,) their standard errors.
+    """
+    spread = float(values.std()) or 1.0
+    y = torch.as_tensor((values - values.mean()) / spread, dtype=torch.float64)
+    variances = torch.as_tensor((errors / spread) ** 2, dtype=torch.float64)
+    factor = torch.linalg.cholesky(_covariance(replace(process, variances=variances)))
+    residual = (y - _level(factor, y))[:, None]
+    misfit = float((residual * torch.cholesky_solve(residual, factor)).sum())
+    volume = float(factor.diagonal().log().sum()) + len(y) * math.log(spread)
+    return -0.5 * misfit - volume
+
+
 class _Posterior:
     """Negative log posterior of (log lengthscales, log signal, log noise), with its gradient."""
 
@@ -194,6 +214,11 @@ class _Posterior:
         gradient[-1] = 0.5 * noise * float(slope.diagonal().sum())
         scaled = (theta - self.location) / self.width
         return value + 0.5 * float(scaled @ scaled), gradient + scaled / self.width
+
+
+def similarity(points: Tensor) -> Tensor:
+    """Return the kernel (n, n) between points (n, I) already divided by their lengthscales."""
+    return _matern(torch.cdist(points, points).square())
 
 
 def _matern(squared: Tensor) -> Tensor:

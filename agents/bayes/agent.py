@@ -14,7 +14,9 @@ from agents.baselines import DESIGN_SEED, design, unavailable
 from agents.bayes._goals import Goals, probability_met, read_goals
 from agents.bayes._model import Processes, columns, gave_all, learn
 from agents.bayes._policy import Policy, choose_picking, choose_policy
+from agents.bayes._representatives import representatives
 from agents.bayes._search import Choice, maximise, score
+from agents.bayes._warp import Warp, in_model_units
 from agents.encoding import Array, Encoding
 from agents.errors import ProposalError
 from agents.history import Observation, PastTrial
@@ -30,14 +32,15 @@ GOOD = 5
 class BayesAgent(OptionedAgent):
     """Gaussian processes of the observables, and the log-EI family over them.
 
-    The first `initial` trials are the Sobol design that `design_seed` names (`agents.baselines`).
+    The first `initial` trials are the Sobol design that `design_seed` names (`agents.baselines`);
+    among given candidates they are representatives of these (`agents.bayes._representatives`).
     After them one process per observable is fitted to what was achieved, and what is maximised
     depends on the objectives: `agents.bayes._policy` states it case by case. A target is a band
     on the modelled observable itself, never a model of the distance to it.
     """
 
     name = "bayes"
-    version = "1"
+    version = "2"
     LIBRARIES = ("numpy", "scipy", "torch", "botorch", "gpytorch")
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option("initial", 8, "trials of the space-filling design before models are used", low=1),
@@ -59,7 +62,9 @@ class BayesAgent(OptionedAgent):
             ProposalError: no feasible recipe is left, or the objectives are malformed.
         """
         goals = read_goals(objectives)
-        made = design(space, history, self._design_left(goals, history, n), self._design_seed)
+        wanted = self._design_left(goals, history, n)
+        start = design if space.candidates is None else representatives
+        made = start(space, history, wanted, self._design_seed)
         if len(made) == n:
             return made
         with _single_thread(), manual_seed(seed):
@@ -106,6 +111,7 @@ class _Step:
         self.encoding = Encoding(space)
         self.seed = seed + len(before)
         self.model = model
+        self.targets = in_model_units(goals, model.processes)
         waiting = [t for t in self.history if t.state in ("pending", "in_doubt")]
         self.believed = self.model.believing(_tensor(columns(self.encoding, waiting)))
         self.completed = [t for t in history if t.state == "completed"]
@@ -117,9 +123,9 @@ class _Step:
         seen = _tensor(columns(self.encoding, whole))
         given = self.space.candidates is not None
         policy = (
-            choose_picking(self.model, self.believed, self.goals, self._measured())
+            choose_picking(self.model, self.believed, self.targets, self._measured())
             if given
-            else choose_policy(self.model, self.believed, self.goals, seen, self.seed)
+            else choose_policy(self.model, self.believed, self.targets, seen, self.seed)
         )
         choice = self._choice(policy)
         predicted, sds = self._predicted(choice)
@@ -132,10 +138,13 @@ class _Step:
         return Proposal(choice.recipe, policy.name, predicted, choice.value, details)
 
     def _measured(self) -> torch.Tensor:
-        """Return (n, m): what the completed trials gave, NaN where missing."""
+        """Return (n, m): what the completed trials gave in model units, NaN where missing."""
         missing = Observation(np.nan)
         rows = [
-            [t.observables.get(name, missing).value for name in self.model.names]
+            [
+                Warp(process.log).to_model(t.observables.get(name, missing).value)
+                for name, process in self.model.processes.items()
+            ]
             for t in self.completed
         ]
         return _tensor(np.array(rows, dtype=np.float64).reshape(-1, len(self.model.names)))
@@ -165,9 +174,10 @@ class _Step:
             if name in self.model.processes:
                 process = self.model.processes[name]
                 mean, variance = (float(v[0]) for v in process.predict(point))
-                sds[name] = variance**0.5
-                spread = (variance + process.noise_variance) ** 0.5
-                predicted[name] = Observation(mean, spread)
+                warp = Warp(process.log)
+                sds[name] = warp.moments(mean, variance)[1]
+                noisy = variance + process.noise_variance
+                predicted[name] = Observation(*warp.moments(mean, noisy))
         return predicted, sds
 
 
