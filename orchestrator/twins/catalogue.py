@@ -23,12 +23,14 @@ class Twin:
         seed: Paper that it is a twin of, as the table numbers it.
         paper: Title of the paper, or what it is about.
         parameters: Its parameter file.
+        physics: Modules of surrogate_sim that hold its equations.
     """
 
     name: str
     seed: str
     paper: str
     parameters: str
+    physics: tuple[str, ...]
 
     @property
     def module(self) -> str:
@@ -72,6 +74,7 @@ TWINS: Mapping[str, Twin] = {
             "Chandra et al., Regulating the growth of cesium lead bromide quantum dots at a "
             "liquid/liquid interface constrained in a micropipette",
             "micropipette",
+            ("micropipette", "micropipette_fields", "axisymmetric", "interface_growth"),
         ),
         Twin(
             "topo_batch",
@@ -79,6 +82,15 @@ TWINS: Mapping[str, Twin] = {
             "Montanarella et al., Growth and self-assembly of CsPbBr3 nanocrystals in the "
             "TOPO/PbBr2 synthesis as seen with X-ray scattering (2023)",
             "topo_batch",
+            (
+                "topo_batch",
+                "topo_chemistry",
+                "population",
+                "magic_sizes",
+                "assembly",
+                "scattering",
+                "topo_light",
+            ),
         ),
         Twin(
             "larp_plate",
@@ -86,6 +98,15 @@ TWINS: Mapping[str, Twin] = {
             "Sanchez et al., Understanding the ligand-assisted reprecipitation of CsPbBr3 "
             "nanocrystals via high-throughput robotic synthesis approach",
             "larp_plate",
+            (
+                "larp",
+                "larp_chemistry",
+                "equilibria",
+                "larp_growth",
+                "larp_ageing",
+                "larp_light",
+                "larp_samples",
+            ),
         ),
         Twin(
             "anion_exchange",
@@ -93,6 +114,7 @@ TWINS: Mapping[str, Twin] = {
             "Zhang et al., Size-dependent miscibility controls the kinetics of anion exchange in "
             "cesium lead halide nanocrystals",
             "anion_exchange",
+            ("exchange_kinetics", "exchange_cuvette", "exchange_light", "nanocrystal_batch"),
         ),
         Twin(
             "flow_synthesis",
@@ -100,6 +122,7 @@ TWINS: Mapping[str, Twin] = {
             "Abdel-Latif et al., Flow synthesis of metal halide perovskite quantum dots: from "
             "rapid parameter space mapping to AI-guided modular manufacturing",
             "flow",
+            ("flow", "hydrodynamics"),
         ),
     )
 }
