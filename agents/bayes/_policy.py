@@ -117,7 +117,8 @@ def choose_policy(
         model: What the record taught; says what the completed trials are worth.
         believed: The same with pending trials believed; what the acquisition looks at.
         goals: What is wanted; outputs without a model are left out.
-        seen: (n, D) columns of the completed trials that gave every observable.
+        seen: (n, D) columns of what has to be beaten: the completed trials that gave every
+            observable, and the pending ones, believed to give what is predicted of them.
         seed: Of the quasi-random samples, where the expectation has no closed form.
     """
     bands = {n: b for n, b in goals.bands.items() if n in model.processes}

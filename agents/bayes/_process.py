@@ -21,6 +21,13 @@ from torch import Tensor
 from agents.encoding import Array, Indices
 
 ITERATIONS = 60
+REFITS = 10
+"""Hyperparameters are learnt from the first observations, anew with every tenth more of them; the
+latest ones are conditioned on all the same. They change little from one to the next, and the fit
+is most of a proposal's time."""
+KEPT = 16
+_KNOWN: dict[tuple[bytes, ...], Array] = {}
+"""Hyperparameters by the data that they were learnt from: a cache, and nothing but."""
 # Log-normal priors. Lengthscales grow with the root of the dimension (Hvarfner et al. 2024, ICML,
 # "Vanilla Bayesian optimization performs great in high dimensions"); location and width are
 # assumed: half that root, within a factor e, since campaigns have tens of trials to learn from.
@@ -127,14 +134,40 @@ def fit_process(
         inputs: From columns to inputs (I = D where they are the same).
 
     Returns:
-        The process at the maximum of the posterior of its hyperparameters.
+        The process at the maximum of the posterior of its hyperparameters (`REFITS`).
     """
     shift = float(values.mean())
     spread = float(values.std()) or 1.0
     x = inputs(torch.as_tensor(columns, dtype=torch.float64))
     y = torch.as_tensor((values - shift) / spread, dtype=torch.float64)
     variances = torch.as_tensor((errors / spread) ** 2, dtype=torch.float64)
-    objective = _Posterior(x, y, variances, groups)
+    learnt = len(values) - len(values) % max(1, len(values) // REFITS)
+    theta = _hyperparameters(x[:learnt], values[:learnt], errors[:learnt], groups)
+    count = len(theta) - 2
+    lengthscales = torch.as_tensor(np.exp(theta[:count])[groups], dtype=torch.float64)
+    empty = x.new_empty(0)
+    draft = Process(
+        inputs,
+        x, y, variances, lengthscales, math.exp(theta[count]), math.exp(theta[count + 1]),
+        0.0, shift, spread, empty, empty,
+    )  # fmt: skip
+    covariance = _covariance(draft)
+    level = _level(torch.linalg.cholesky(covariance), y)
+    return _solved(replace(draft, level=float(level)))
+
+
+def _hyperparameters(x: Tensor, values: Array, errors: Array, groups: Indices) -> Array:
+    """Return (log lengthscales, log signal, log noise) at the maximum of their posterior."""
+    key = (x.numpy().tobytes(), values.tobytes(), errors.tobytes(), groups.tobytes())
+    if key in _KNOWN:
+        return _KNOWN[key]
+    spread = float(values.std()) or 1.0
+    objective = _Posterior(
+        x,
+        torch.as_tensor((values - values.mean()) / spread, dtype=torch.float64),
+        torch.as_tensor((errors / spread) ** 2, dtype=torch.float64),
+        groups,
+    )
     found = minimize(
         objective,
         objective.start,
@@ -143,17 +176,10 @@ def fit_process(
         bounds=objective.bounds,
         options={"maxiter": ITERATIONS, "ftol": 1e-6, "gtol": 1e-3},
     )
-    count = objective.count
-    lengthscales = torch.as_tensor(np.exp(found.x[:count])[groups], dtype=torch.float64)
-    empty = x.new_empty(0)
-    draft = Process(
-        inputs,
-        x, y, variances, lengthscales, math.exp(found.x[count]), math.exp(found.x[count + 1]),
-        0.0, shift, spread, empty, empty,
-    )  # fmt: skip
-    covariance = _covariance(draft)
-    level = _level(torch.linalg.cholesky(covariance), y)
-    return _solved(replace(draft, level=float(level)))
+    if len(_KNOWN) >= KEPT:
+        _KNOWN.clear()
+    _KNOWN[key] = np.asarray(found.x)
+    return _KNOWN[key]
 
 
 def log_likelihood(process: Process, values: Array, errors: Array) -> float:

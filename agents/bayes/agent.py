@@ -112,15 +112,15 @@ class _Step:
         self.seed = seed + len(before)
         self.model = model
         self.targets = in_model_units(goals, model.processes)
-        waiting = [t for t in self.history if t.state in ("pending", "in_doubt")]
-        self.believed = self.model.believing(_tensor(columns(self.encoding, waiting)))
+        self.waiting = [t for t in self.history if t.state in ("pending", "in_doubt")]
+        self.believed = self.model.believing(_tensor(columns(self.encoding, self.waiting)))
         self.completed = [t for t in history if t.state == "completed"]
 
     def proposal(self) -> Proposal:
         """Return the best recipe with what is predicted of it and why it was chosen."""
         names = [n for n in self.goals.observables if n in self.model.processes]
         whole = [t for t in self.completed if gave_all(t, names)] or self.completed
-        seen = _tensor(columns(self.encoding, whole))
+        seen = _tensor(columns(self.encoding, [*whole, *self.waiting]))
         given = self.space.candidates is not None
         policy = (
             choose_picking(self.model, self.believed, self.targets, self._measured())
