@@ -83,9 +83,12 @@ def rates(edge: ArrayLike, concentration: ArrayLike, own: Constants) -> Rates:
 
 def resistance(shell: ArrayLike, pace: Rates) -> Array:
     """Time per unit of driving force [s] at shell composition `shell`: reaction and diffusion."""
-    with np.errstate(divide="ignore"):
-        reaction = np.exp(-pace.cooperativity * np.asarray(shell, float) ** 2) / pace.supply
-    return np.asarray(reaction + pace.diffusion)
+    found: Array = np.asarray(-pace.cooperativity * np.asarray(shell, float) ** 2)
+    with np.errstate(divide="ignore"):  # in place: arrays of a million numbers pass here
+        np.exp(found, out=found)
+        found /= pace.supply
+    found += pace.diffusion
+    return found
 
 
 def event_times(
@@ -102,10 +105,12 @@ def event_times(
     events = round(own["events"])
     shell = np.arange(events) / events
     pace = rates(np.atleast_1d(np.asarray(edge, float))[:, None], concentration, own)
-    waits = resistance(shell[None, :], pace) / (events * (1.0 - shell))
+    waits = resistance(shell[None, :], pace)
+    waits /= events * (1.0 - shell)
     if generator is not None:
-        waits = waits * generator.standard_exponential(waits.shape)
-    times = np.zeros((waits.shape[0], events + 1))
+        waits *= generator.standard_exponential(waits.shape)
+    times = np.empty((waits.shape[0], events + 1))
+    times[:, 0] = 0.0
     np.cumsum(waits, axis=1, out=times[:, 1:])
     return times
 

@@ -102,20 +102,25 @@ def _step(axis: Array, data: Array, weight: Array, p: Array, damping: Array) -> 
     bell, _ = _model(axis, p)
     jacobian = _jacobian(axis, p)
     residual = weight * (data - p[:, :1] * bell - p[:, 3:4])
-    normal = np.einsum("fna,fn,fnb->fab", jacobian, weight, jacobian)
+    normal = _normal(jacobian, weight)
     diagonal = np.einsum("faa->fa", normal)
     normal = normal + (damping[:, None] * diagonal + 1e-12)[:, :, None] * np.eye(4)
     right = np.einsum("fna,fn->fa", jacobian, residual)
     return np.asarray(np.linalg.solve(normal, right[:, :, None])[:, :, 0])
 
 
+def _normal(jacobian: Array, weight: Array) -> Array:
+    """Weighted normal matrices, shape (f, 4, 4)."""
+    return np.asarray((jacobian * weight[:, :, None]).transpose(0, 2, 1) @ jacobian)
+
+
 def _summary(axis: Array, data: Array, weight: Array, p: Array, cost: Array) -> Gaussians:
     """Errors of an unweighted fit to counts: counting variance, or the residual where larger."""
     jacobian = _jacobian(axis, p)
-    inverse = np.linalg.pinv(np.einsum("fna,fn,fnb->fab", jacobian, weight, jacobian))
+    inverse = np.linalg.pinv(_normal(jacobian, weight))
     variance = weight * np.maximum(data, 1.0)
     excess = np.maximum(cost / np.maximum(variance.sum(axis=1), 1.0), 1.0)
-    middle = np.einsum("fna,fn,fnb->fab", jacobian, variance * excess[:, None], jacobian)
+    middle = _normal(jacobian, variance * excess[:, None])
     se = np.sqrt(np.maximum(np.einsum("fab,fbc,fca->fa", inverse, middle, inverse), 0.0))
     noise = np.sqrt(cost / np.maximum(weight.sum(axis=1) - 4.0, 1.0))
     return Gaussians(
