@@ -8,11 +8,14 @@ from orchestrator.errors import InputRefusedError
 from orchestrator.ledger import Ledger
 from orchestrator.report._calibration import calibration
 from orchestrator.report._convergence import convergence
+from orchestrator.report._films import films
 from orchestrator.report._header import came_out, header, wanted
 from orchestrator.report._page import assemble, render
 from orchestrator.report._parallel import parallel
 from orchestrator.report._record import Record, read_record
+from orchestrator.report._samples import samples
 from orchestrator.report._section import Section
+from orchestrator.report._series import series
 from orchestrator.report._spectra import spectra
 from orchestrator.report._timeline import timeline
 from orchestrator.report._tradeoff import tradeoff
@@ -26,6 +29,9 @@ FIGURES = (
     "calibration",
     "parallel_coordinates",
     "spectra",
+    "frames",
+    "samples",
+    "series",
     "timeline",
 )
 
@@ -64,18 +70,21 @@ def write_report(ledger: Ledger, campaign_id: str, out: Path) -> Path:
 
 def sections(record: Record) -> list[Section]:
     """Return the parts of the page in their order."""
-    return [
+    raw = [figure for figure in (films(record), samples(record)) if figure is not None]
+    parts = [
         wanted(record),
         came_out(record),
         convergence(record),
         tradeoff(record),
         calibration(record),
         parallel(record),
-        spectra(record),
+        spectra(record, raw),
+        series(record),
         timeline(record),
         trials(record),
         provenance(record),
     ]
+    return [part for part in parts if part is not None]
 
 
 __all__ = ["FIGURES", "PAGE", "write_report"]

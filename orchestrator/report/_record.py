@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents import Continuous, Fixed, Objective, Parameter
+from instruments import InstrumentError, Series
 from orchestrator.campaign import (
     Campaign,
     Outcome,
@@ -14,9 +15,10 @@ from orchestrator.campaign import (
     pareto_trials,
 )
 from orchestrator.documents import parameter_units
+from orchestrator.errors import RecordError
 from orchestrator.events import Event, Payload
 from orchestrator.ledger import CampaignRow, Ledger, StoredSpectrum, TrialRow
-from orchestrator.loop import outcomes
+from orchestrator.loop import outcomes, station_of, stored_measurement
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Record:
         front: Numbers of the Pareto set.
         units: By parameter.
         spectra: Reads the spectra of a trial's present attempt.
+        series: Derives observables over time from them; empty where the station is not at hand
+            in the version that is on record.
     """
 
     row: CampaignRow
@@ -44,6 +48,7 @@ class Record:
     front: Sequence[int]
     units: Mapping[str, str]
     spectra: Callable[[int], Sequence[StoredSpectrum]]
+    series: Callable[[int], Sequence[Series]]
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
@@ -146,7 +151,22 @@ def read_record(ledger: Ledger, campaign_id: str) -> Record:
         front=pareto_trials(done, campaign.objectives) if campaign.objectives else [],
         units=parameter_units(row),
         spectra=lambda number: ledger.spectra(row.id, number),
+        series=lambda number: _series(ledger, row, campaign, number),
     )
+
+
+def _series(ledger: Ledger, row: CampaignRow, campaign: Campaign, number: int) -> Sequence[Series]:
+    try:
+        station = station_of(campaign)
+    except InstrumentError:
+        return ()
+    if station.description.version != row.station_description["version"]:
+        return ()
+    try:
+        measurement = stored_measurement(ledger, row.id, ledger.trial(row.id, number))
+    except RecordError:  # brought along from another record, without raw data of its own
+        return ()
+    return station.analyse(measurement).series
 
 
 def is_log(parameter: Parameter) -> bool:

@@ -40,9 +40,11 @@ class Light:
     counts_unit: str
 
 
-def spectra(record: Record) -> Section:
-    """Return the part on spectra."""
-    found = [light for n in _chosen(record) if (light := read_light(record, n)) is not None]
+def spectra(record: Record, others: Sequence[Illustration] = ()) -> Section:
+    """Return the part on spectra, with the other figures that belong to it."""
+    found = [light for n in chosen_trials(record) if (light := read_light(record, n)) is not None]
+    if not found and others:
+        return Section(SLUG, TITLE, figures=tuple(others))
     if not found:
         why = {
             "imported": "The imported records hold no spectra.",
@@ -52,10 +54,11 @@ def spectra(record: Record) -> Section:
     illustration = Illustration(
         "spectra", lambda at: _draw(record, found, at), _alt(found), _caption(record, found)
     )
-    return Section(SLUG, TITLE, figures=(illustration,))
+    return Section(SLUG, TITLE, figures=(illustration, *others))
 
 
-def _chosen(record: Record) -> list[int]:
+def chosen_trials(record: Record) -> list[int]:
+    """The trials to show: the best, best first, or the last where none is better."""
     return record.ranked(SHOWN) or [o.trial for o in record.done[-SHOWN:]]
 
 
@@ -65,8 +68,9 @@ def read_light(record: Record, number_: int) -> Light | None:
     The dark is taken off only where it has the emission's axis and integration time.
     """
     stored = record.spectra(number_)
-    emission = next((s for s in stored if s.name == "pl" or s.name.startswith("pl_")), None)
-    absorbance = next((s for s in stored if s.name.startswith("absorbance")), None)
+    single = [s for s in stored if s.values.ndim == 1]
+    emission = next((s for s in single if s.name == "pl" or s.name.startswith("pl_")), None)
+    absorbance = next((s for s in single if s.name.startswith("absorbance")), None)
     if emission is None and absorbance is None:
         return None
     dark = next((s for s in stored if s.name == "dark"), None)
@@ -103,19 +107,29 @@ def window(lights: Sequence[Light], wishes: Sequence[Objective]) -> tuple[float,
     for light in lights:
         if light.emission is None:
             continue
-        axis, counts = light.emission
-        smooth = np.convolve(counts, np.full(15, 1.0 / 15.0), mode="same")
-        smooth -= np.median(smooth)
-        inside = axis[smooth >= 0.1 * smooth.max()] if smooth.max() > 0 else axis
-        ends += [float(inside.min()), float(inside.max())]
+        ends += ends_of_line(*light.emission)
     if not ends:
         every = [light.absorbance[0] for light in lights if light.absorbance is not None]
         return float(min(a.min() for a in every)), float(max(a.max() for a in every))
+    return with_room(ends)
+
+
+def ends_of_line(axis: Array, counts: Array) -> list[float]:
+    """Where an emission line falls to a tenth of its height; the whole axis without a line."""
+    wide = 15 if len(axis) > 300 else 5
+    smooth = np.convolve(counts, np.full(wide, 1.0 / wide), mode="same")
+    smooth -= np.median(smooth)
+    inside = axis[smooth >= 0.1 * smooth.max()] if smooth.max() > 0 else axis
+    return [float(inside.min()), float(inside.max())]
+
+
+def with_room(ends: Sequence[float]) -> tuple[float, float]:
+    """Limits of a light axis that show the surroundings of what lies between `ends`."""
     room = max(0.6 * (max(ends) - min(ends)), 30.0)
     return min(ends) - 1.5 * room, max(ends) + room
 
 
-def _wishes(record: Record, axis_unit: str) -> list[Objective]:
+def spectral_wishes(record: Record, axis_unit: str) -> list[Objective]:
     """The wishes on positions of the light axis, as bands in the axis' unit."""
     found = []
     for wish in record.objectives:
@@ -135,7 +149,7 @@ def _wishes(record: Record, axis_unit: str) -> list[Objective]:
 
 
 def _draw(record: Record, lights: Sequence[Light], layout: Layout) -> Figure:
-    wishes = _wishes(record, lights[0].axis_unit)
+    wishes = spectral_wishes(record, lights[0].axis_unit)
     limits = window(lights, wishes)
     count = len(lights)
     if layout.narrow:
@@ -160,7 +174,7 @@ def _emission(
     wishes: Sequence[Objective],
     limits: tuple[float, float],
 ) -> None:
-    _heading(record, axes, light)
+    heading(record, axes, light.trial)
     axes.set_xlim(*limits)
     if light.emission is None:
         axes.text(0.5, 0.5, "no emission spectrum", ha="center", transform=axes.transAxes)
@@ -188,22 +202,22 @@ def _positions(record: Record, light: Light) -> list[tuple[str, float]]:
     return [(n, s.value) for n, s in seen if s.unit == light.axis_unit]
 
 
-def _heading(record: Record, axes: Axes, light: Light) -> None:
+def heading(record: Record, axes: Axes, trial: TrialRow) -> None:
     """Set the trial in bold above what was measured of it."""
-    lines = _summary(record, light)
-    best = ", the best" if light.trial.number == record.best else ""
+    lines = _summary(record, trial)
+    best = ", the best" if trial.number == record.best else ""
     axes.set_title("\n".join(lines), fontsize=7.5, fontweight="normal", linespacing=1.25)
     axes.annotate(
-        f"Trial {light.trial.number}{best}", (0.0, 1.0), xycoords="axes fraction",
+        f"Trial {trial.number}{best}", (0.0, 1.0), xycoords="axes fraction",
         xytext=(0, 7.0 + 10.2 * len(lines)), textcoords="offset points", va="bottom",
         fontsize=9, fontweight="bold",
     )  # fmt: skip
 
 
-def _summary(record: Record, light: Light) -> list[str]:
+def _summary(record: Record, trial: TrialRow) -> list[str]:
     lines: list[str] = []
     for name in record.observables[:4]:
-        seen = light.trial.observables.get(name)
+        seen = trial.observables.get(name)
         if seen is not None:
             lines.append(f"{label(name)} {measured(seen.value, seen.se, seen.unit)}")
     return lines
@@ -237,7 +251,7 @@ def _caption(record: Record, lights: Sequence[Light]) -> str:
     parts = []
     if record.objectives:
         parts.append("The best trials, best first.")
-    if _wishes(record, lights[0].axis_unit):
+    if spectral_wishes(record, lights[0].axis_unit):
         parts.append(
             "The emission maximum (dotted) should lie in the green band, which is what was wanted."
         )

@@ -18,8 +18,12 @@ _UNITS = {
     "um": "µm",
     "microliter": "µL",
     "uL": "µL",
+    "umol/L": "µmol/L",
 }
-_WORDS = {"plqy": "PLQY", "fwhm": "FWHM", "pl": "PL", "cs": "Cs", "pb": "Pb", "br": "Br"}
+_WORDS = {"cs": "Cs", "pb": "Pb", "br": "Br", "pbbr2": "PbBr2"} | {
+    name: name.upper()
+    for name in ("plqy", "fwhm", "pl", "saxs", "waxs", "tem", "xrd", "icp", "tmsi", "topo", "dopa")
+}
 
 
 def label(name: str) -> str:
@@ -116,6 +120,14 @@ def objective_text(objective: Objective) -> str:
     if objective.max is not None:
         words.append(f"at most {quantity(objective.max, unit)}")
     return ", ".join(words)
+
+
+def duration(seconds: float) -> str:
+    """Return a time span in the unit that suits it, to two digits: `0.15 s`, `20 min`, `12 h`."""
+    for size, unit in ((3600.0, "h"), (60.0, "min")):
+        if seconds >= 1.995 * size:
+            return f"{number(seconds / size, 2)}{NBSP}{unit}"
+    return f"{number(seconds, 2)}{NBSP}s"
 
 
 def moment(iso: str) -> str:

@@ -20,7 +20,8 @@ from tests.report import stories
 VOID = {"meta", "link", "img", "source", "br"}
 PARTS = ["wanted", "best", "convergence", "pareto", "prediction", "recipes", "spectra",
          "timeline", "trials", "provenance"]  # fmt: skip
-ALL = set(FIGURES)
+WATCHED = {"frames", "samples", "series"}  # of stations that read repeatedly, or weigh and count
+ALL = set(FIGURES) - WATCHED
 KINDS: list[tuple[Callable[[Ledger], str], set[str]]] = [
     (stories.draft, {"timeline"}),
     (stories.one_trial, ALL - {"predicted_measured", "calibration"}),

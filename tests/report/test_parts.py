@@ -13,6 +13,7 @@ import pytest
 from agents import Categorical, Condition, Continuous, Objective
 from orchestrator import events as ev
 from orchestrator.campaign import best_trial
+from orchestrator.ledger import StoredSpectrum
 from orchestrator.report import _words as words
 from orchestrator.report._calibration import (
     Predictions,
@@ -20,6 +21,7 @@ from orchestrator.report._calibration import (
     predictions_of,
 )
 from orchestrator.report._convergence import fences
+from orchestrator.report._frames import Frames, read_frames, scale_of_time, thinned
 from orchestrator.report._header import state_text
 from orchestrator.report._marks import origin
 from orchestrator.report._parallel import place, runs, shade_of
@@ -28,6 +30,8 @@ from orchestrator.report._spectra import read_light, window
 from orchestrator.report._timeline import elapsed
 from orchestrator.report._tradeoff import front_of, pair_front, pairs_of, scale
 from tests.report import stories
+
+AXIS_OF_TWO = np.array([400.0, 600.0])
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +186,82 @@ def test_a_paused_campaign_says_why(tmp_path: Path) -> None:
         story = stories.Writer(ledger, stories.created([stories.TARGET]))
         story.add(ev.CampaignStarted(), ev.CampaignPaused(reason="a person asked"))
         assert state_text(read_record(ledger, story.id)) == "Paused (a person asked)."
+
+
+class OneTrial:
+    """A record of which only the spectra of one trial are asked for."""
+
+    def __init__(self, stored: list[StoredSpectrum]) -> None:
+        self.stored = stored
+
+    def spectra(self, _: int) -> list[StoredSpectrum]:
+        return self.stored
+
+    def trial(self, _: int) -> None:
+        return None
+
+
+def film(name: str, values: np.ndarray, **settings: float) -> StoredSpectrum:
+    axis = np.linspace(400.0, 650.0, values.shape[-1])
+    settings = {"frame_start": 2.0, "frame_interval": 0.5, "integration_time": 0.4} | settings
+    return StoredSpectrum(1, 1, name, axis, values, "nm", "counts", settings)
+
+
+def test_frames_join_late_ones_less_their_dark_and_without_overflow() -> None:
+    light = np.full((3, 20), 50.0, np.float32)
+    light[1, 4] = -1.0
+    stored = [
+        film("pl", light, overflow_mark=-1.0),
+        film("pl_late", light[:2] + 10.0, frame_start=10.0, frame_interval=4.0),
+        film("dark", np.full((2, 20), 7.0, np.float32)),
+        film("saxs", light[0]),  # one pattern alone is no film
+    ]
+    (found,) = read_frames(OneTrial(stored), 1)  # type: ignore[arg-type]
+    assert found.name == "pl" and found.dark_taken and not found.is_image
+    assert found.times.tolist() == [2.0, 2.5, 3.0, 10.0, 14.0]
+    assert np.isnan(found.values[1, 4]) and found.values[0, 0] == 43.0
+    assert found.values[3, 0] == 53.0
+    # a dark of another integration time says nothing of these frames
+    stored[2] = film("dark", np.full((2, 20), 7.0, np.float32), integration_time=1.0)
+    (kept,) = read_frames(OneTrial(stored), 1)  # type: ignore[arg-type]
+    assert not kept.dark_taken and kept.values[0, 0] == 50.0
+
+
+def test_few_frames_are_drawn_early_ones_first_and_the_last_always() -> None:
+    times = 0.5 * np.arange(1, 2001)
+    frames = Frames(None, "pl", AXIS_OF_TWO, np.ones((2000, 2)), times, "nm", "counts", False)  # type: ignore[arg-type]
+    drawn = frames.drawn()
+    assert drawn == sorted(set(drawn)) and drawn[0] == 0 and drawn[-1] == 1999
+    assert 5 <= len(drawn) <= 8
+    assert sum(times[i] < 0.5 * times[-1] for i in drawn) > len(drawn) / 2
+
+
+def test_thinning_keeps_the_mean_and_the_limit() -> None:
+    values = np.arange(1000.0)[:, None] * np.ones((1, 3))
+    means, times = thinned(values, np.arange(1000.0), 400)
+    assert len(means) == len(times) <= 400
+    assert means.mean() == pytest.approx(values[: 3 * len(means)].mean())
+    assert means[0, 0] == times[0] == 1.0
+
+
+def test_an_image_ends_where_the_light_has_faded() -> None:
+    values = np.zeros((1000, 5))
+    values[100:200] = 10.0
+    frames = Frames(
+        None, "trajectories", np.arange(5.0), values, np.arange(1000.0), "um", "", False
+    )  # type: ignore[arg-type]
+    assert frames.is_image and 200 <= frames.bright_until() <= 250
+
+
+@pytest.mark.parametrize(
+    ("longest", "scale"),
+    [(100.0, (1.0, "s")), (200.0, (60.0, "min")), (43200.0, (3600.0, "h"))],
+)
+def test_times_are_shown_in_a_unit_that_suits(longest: float, scale: tuple[float, str]) -> None:
+    assert scale_of_time([1.0, longest]) == scale
+
+
+def test_durations_in_words() -> None:
+    assert words.duration(0.15) == "0.15\u00a0s"
+    assert words.duration(308.0) == "5.1\u00a0min"
+    assert words.duration(43508.0) == "12\u00a0h"
