@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.errors import InstrumentError, StationStoppedError
+from instruments.station import Spectrum
 
 Carrier = Literal["none", "gas", "fluorinated_oil"]
 Light = Literal["dark", "excitation", "lamp"]
@@ -190,6 +191,37 @@ class Spectrometer(Identifiable, SafeState, Protocol):
         ...
 
 
+class PhotonCounter(Identifiable, Protocol):
+    """Counts single photons by their delay after a pulse."""
+
+    def acquire(self, name: str, counts: int) -> Spectrum:
+        """Count about `counts` first photons into a decay."""
+        ...
+
+
+class LineSelector(Identifiable, SafeState, Protocol):
+    """Chooses which of the parallel lines the probe looks at."""
+
+    def select(self, channel: int | None) -> None:
+        """Look at one of the lines, from 0; None is the line alone."""
+        ...
+
+
+@dataclass(frozen=True)
+class FlowExtras:
+    """What a long line has besides.
+
+    Attributes:
+        exchange_thermostat: Heater of the second reactor, behind the exchange junction.
+        counter: Photon counter at the probe.
+        selector: Switch between parallel lines.
+    """
+
+    exchange_thermostat: Thermostat
+    counter: PhotonCounter
+    selector: LineSelector
+
+
 @dataclass(frozen=True)
 class FlowRig:
     """The instruments of one flow line, as a procedure is given them.
@@ -202,6 +234,7 @@ class FlowRig:
         probe: Moves the optical cell along the tube.
         spectrometer: Detector, excitation, lamp and reference dye.
         clock: What the procedure waits on.
+        extras: What a long line has besides; None where it has not.
     """
 
     pumps: Mapping[str, Pump]
@@ -211,13 +244,21 @@ class FlowRig:
     probe: Positioner
     spectrometer: Spectrometer
     clock: Clock
+    extras: FlowExtras | None = None
 
     def instruments(self) -> dict[str, Identifiable]:
         """Every instrument by name, in a fixed order."""
         named: dict[str, Identifiable] = {f"pump_{name}": p for name, p in self.pumps.items()}
         named |= {"carrier_pump": self.carrier, "velocity_sensor": self.velocity}
         named |= {"thermostat": self.thermostat, "probe": self.probe}
-        return named | {"spectrometer": self.spectrometer}
+        named |= {"spectrometer": self.spectrometer}
+        if self.extras is not None:
+            named |= {
+                "exchange_thermostat": self.extras.exchange_thermostat,
+                "photon_counter": self.extras.counter,
+                "selector": self.extras.selector,
+            }
+        return named
 
     def to_safe_state(self) -> None:
         """Bring every instrument to its safe state, all of them even when one refuses."""

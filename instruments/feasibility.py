@@ -9,19 +9,23 @@ from instruments.capabilities import Carrier
 from instruments.procedures.flow import FlowGeometry
 from instruments.station import Recipe, Violation
 from surrogate_sim import hydrodynamics
+from surrogate_sim.hydrodynamics import Solvent
 
 REACTION_TIME = 0.1  # s; lead bromide complexes convert to nuclei in about 100 ms (seed 001)
 
 
-def flow_violations(carrier: Carrier, velocity: float, geometry: FlowGeometry) -> list[Violation]:
+def flow_violations(
+    carrier: Carrier, velocity: float, geometry: FlowGeometry, solvent: Solvent = "toluene"
+) -> list[Violation]:
     """Check the limits of stable two-phase flow for the fluid pair.
 
     Args:
         carrier: What segments the liquid.
         velocity: Of the whole stream [mm/s].
         geometry: The line.
+        solvent: Of the reactive liquid.
     """
-    pair = hydrodynamics.FLUID_PAIRS[carrier]
+    pair = hydrodynamics.fluid_pair(solvent, carrier)
     setting = f"{velocity:g} mm/s in {geometry.bore:g} mm bore with {carrier.replace('_', ' ')}"
     return [
         Violation(
@@ -36,19 +40,25 @@ def flow_violations(carrier: Carrier, velocity: float, geometry: FlowGeometry) -
     ]
 
 
-def temperature_violations(carrier: Carrier, temperature: float) -> list[Violation]:
-    """Check the temperature [degC] against what solvent and carrier allow."""
-    highest = hydrodynamics.FLUID_PAIRS[carrier].highest_temperature
+def temperature_violations(
+    carrier: Carrier,
+    temperature: float,
+    solvent: Solvent = "toluene",
+    quantity: str = "temperature",
+) -> list[Violation]:
+    """Check a temperature [degC] against what solvent and carrier allow."""
+    highest = hydrodynamics.fluid_pair(solvent, carrier).highest_temperature
     if temperature <= highest:
         return []
     return [
         Violation(
-            "temperature",
+            quantity,
             temperature,
             f"<= {highest:g}",
             "degC",
-            f"the temperature must stay at or below {highest:g} degC with toluene and carrier "
-            f"{carrier!r}, but is {temperature:g} degC; lower it",
+            f"the {quantity.replace('_', ' ')} must stay at or below {highest:g} degC with "
+            f"{solvent} and carrier {carrier!r}, but is {temperature:g} degC; lower it or change "
+            "the solvent",
         )
     ]
 
@@ -73,7 +83,11 @@ def position_violations(recipe: Recipe, geometry: FlowGeometry) -> list[Violatio
 
 
 def flow_conditions(
-    carrier: Carrier, velocity: float, position: float, geometry: FlowGeometry
+    carrier: Carrier,
+    velocity: float,
+    position: float,
+    geometry: FlowGeometry,
+    solvent: Solvent = "toluene",
 ) -> dict[str, dict[str, Any]]:
     """Residence time, dimensionless numbers and mixing at the achieved velocity.
 
@@ -82,8 +96,9 @@ def flow_conditions(
         velocity: Achieved [mm/s].
         position: Of the probe [mm].
         geometry: The line.
+        solvent: Of the reactive liquid.
     """
-    pair = hydrodynamics.FLUID_PAIRS[carrier]
+    pair = hydrodynamics.fluid_pair(solvent, carrier)
     found = hydrodynamics.numbers(pair, velocity, geometry.bore)
     mixing = hydrodynamics.mixing_time(pair, velocity, geometry.bore)
     named = {f"{name}_number": (value, "") for name, value in asdict(found).items()}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from instruments.capabilities import Carrier, FlowLimits
-from instruments.formulation import Contents, Stock
+from instruments.formulation import Contents, Stage, Stock
 from instruments.procedures.flow import FlowGeometry
 from instruments.station import ObservableDeclaration, ParameterDeclaration, Recipe
+from surrogate_sim.hydrodynamics import Solvent
 
 # 0.4 mm bore: wide enough to rinse, narrow enough for perfluorinated oil (Bond number).
 GEOMETRY = FlowGeometry(
@@ -32,60 +33,79 @@ CARRIER: dict[str, Carrier] = {
     "liquid_liquid": "fluorinated_oil",
 }
 
-LIGAND_PAIRS = {"oleic_oleylamine": ("c18", 18.0), "octanoic_octylamine": ("c8", 8.0)}
+# Suffix of the stocks, carbon atoms of the chain, branched share.
+LIGAND_PAIRS = {
+    "oleic_oleylamine": ("c18", 18.0, 0.0),
+    "octanoic_octylamine": ("c8", 8.0, 0.0),
+    "ethylhexanoic_ethylhexylamine": ("c8b", 8.0, 1.0),
+}
 SALTS = {"ZnCl2": "chloride", "ZnI2": "iodide"}
 SOLVENT = "toluene"
+WITH_LIFETIME = "light_and_lifetime"
+SOLVENTS: tuple[Solvent, ...] = ("toluene", "octadecene")
 
 
-def _stock(name: str, contents: Contents, stage: str = "synthesis") -> Stock:
-    return Stock(name, contents, "exchange" if stage == "exchange" else "synthesis", PUMP_LIMITS)
+def _stock(name: str, contents: Contents, solvent: str, stage: str = "synthesis") -> Stock:
+    """A stock; those in octadecene are named so."""
+    called = name if solvent == SOLVENT or name == solvent else f"{name}_{solvent}"
+    used: Stage = "exchange" if stage == "exchange" else "synthesis"
+    return Stock(called, contents, used, PUMP_LIMITS, solvent)
 
 
-def _shared() -> list[Stock]:
+def _shared(solvent: str) -> list[Stock]:
     # PbBr2 dissolved with half a mole of tetraoctylammonium bromide, so Br:Pb starts at 2.5.
     return [
-        _stock("lead_bromide", Contents(lead=80.0, bromide=200.0)),
-        _stock("ammonium_bromide", Contents(bromide=400.0)),
-        _stock(SOLVENT, Contents()),
+        _stock("lead_bromide", Contents(lead=80.0, bromide=200.0), solvent),
+        _stock("ammonium_bromide", Contents(bromide=400.0), solvent),
+        _stock(solvent, Contents(), solvent),
     ]
 
 
-def _ligand_set(suffix: str, length: float) -> list[Stock]:
+def _ligand_set(pair: str, solvent: str) -> list[Stock]:
+    suffix, length, branched = LIGAND_PAIRS[pair]
+    chain = {"ligand_length": length, "branching": branched}
     return [
-        _stock(f"caesium_{suffix}", Contents(caesium=80.0, acid=0.10, ligand_length=length)),
-        _stock(f"acid_{suffix}", Contents(acid=0.40, ligand_length=length)),
-        _stock(f"amine_{suffix}", Contents(amine=0.40, ligand_length=length)),
+        _stock(f"caesium_{suffix}", Contents(caesium=80.0, acid=0.10, **chain), solvent),
+        _stock(f"acid_{suffix}", Contents(acid=0.40, **chain), solvent),
+        _stock(f"amine_{suffix}", Contents(amine=0.40, **chain), solvent),
     ]
 
 
-def _salt_set(halide: str) -> list[Stock]:
+def _salt_set(halide: str, solvent: str) -> list[Stock]:
     salt = {"zinc": 200.0, halide: 400.0}
     return [
-        _stock(f"zinc_{halide}_acid", Contents(**salt, acid=0.30), "exchange"),
-        _stock(f"zinc_{halide}_amine", Contents(**salt, amine=0.30), "exchange"),
+        _stock(f"zinc_{halide}_acid", Contents(**salt, acid=0.30), solvent, "exchange"),
+        _stock(f"zinc_{halide}_amine", Contents(**salt, amine=0.30), solvent, "exchange"),
     ]
 
 
 def all_stocks() -> tuple[Stock, ...]:
     """Every stock solution of the line, one pump each."""
-    found = _shared()
-    for suffix, length in LIGAND_PAIRS.values():
-        found += _ligand_set(suffix, length)
-    for halide in SALTS.values():
-        found += _salt_set(halide)
+    found: list[Stock] = []
+    for solvent in SOLVENTS:
+        found += _shared(solvent)
+        for pair in LIGAND_PAIRS:
+            found += _ligand_set(pair, solvent)
+        for halide in SALTS.values():
+            found += _salt_set(halide, solvent)
     return tuple(found)
 
 
+def solvent_of(recipe: Recipe) -> Solvent:
+    """The recipe's solvent."""
+    return "octadecene" if recipe["solvent"] == "octadecene" else "toluene"
+
+
 def synthesis_stocks(recipe: Recipe) -> tuple[Stock, ...]:
-    """The six stocks of the recipe's ligand pair."""
-    suffix, length = LIGAND_PAIRS[str(recipe["ligand_pair"])]
-    return (*_shared(), *_ligand_set(suffix, length))
+    """The six stocks of the recipe's ligand pair and solvent."""
+    solvent = solvent_of(recipe)
+    return (*_shared(solvent), *_ligand_set(str(recipe["ligand_pair"]), solvent))
 
 
 def exchange_stocks(recipe: Recipe) -> tuple[Stock, ...]:
     """The two stocks of the recipe's halide salt; none without one."""
     salt = str(recipe["halide_salt"])
-    return tuple(_salt_set(SALTS[salt])) if salt in SALTS else ()
+    return tuple(_salt_set(SALTS[salt], solvent_of(recipe))) if salt in SALTS else ()
 
 
 _WITH_SALT = ("halide_salt", tuple(SALTS))
@@ -109,6 +129,10 @@ def _choice(name: str, description: str, choices: tuple[str, ...]) -> ParameterD
     return ParameterDeclaration(
         name, description, "categorical", choices=choices, default=choices[0]
     )
+
+
+def _count(name: str, description: str, most: int) -> ParameterDeclaration:
+    return ParameterDeclaration(name, description, "integer", "", 1, most, default=1)
 
 
 PARAMETERS = (
@@ -151,7 +175,20 @@ PARAMETERS = (
         0.5,
         _WITH_SALT,
     ),
-    _number("temperature", "temperature of the tube", "degC", 20.0, 150.0, 25.0),
+    _number("temperature", "temperature of the tube", "degC", 20.0, 200.0, 25.0),
+    _number(
+        "exchange_temperature",
+        "temperature of the second reactor, behind the exchange junction",
+        "degC",
+        20.0,
+        150.0,
+        25.0,
+        _WITH_SALT,
+    ),
+    _choice("solvent", "what the precursors are dissolved in", SOLVENTS),
+    _choice("characterisation", "what is measured", ("light", WITH_LIFETIME)),
+    _count("scan_positions", "positions along the tube that are measured, with the last", 76),
+    _count("lines", "parallel lines that the recipe is scaled out to", 16),
 )
 
 OBSERVABLES = (
@@ -163,4 +200,7 @@ OBSERVABLES = (
     ObservableDeclaration("plqy", "photoluminescence quantum yield, in line", ""),
     ObservableDeclaration("intensity", "detected rate in the emission line", "counts/s"),
     ObservableDeclaration("first_exciton", "first excitonic absorption", "nm", True),
+    ObservableDeclaration("lifetime", "mean lifetime of the emission, by amplitude", "ns"),
+    ObservableDeclaration("emission_range", "largest less least peak of parallel lines", "nm"),
+    ObservableDeclaration("fwhm_range", "largest less least linewidth of parallel lines", "nm"),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from instruments import feasibility, flow_line
@@ -24,6 +24,7 @@ from instruments.formulation import (
 from instruments.metrology import analyse_flow
 from instruments.procedures.flow import FlowPlan, FlowProcedure, FlowRecord, FlowSettings
 from instruments.recipe_check import declaration_violations
+from instruments.simulated.flow_extras import flow_extras
 from instruments.simulated.rig import simulated_rig
 from instruments.station import (
     Analysis,
@@ -33,15 +34,18 @@ from instruments.station import (
     StationDescription,
     Violation,
 )
-from surrogate_sim.parameters import FlowParameters, draw, nominal
+from surrogate_sim import hydrodynamics
+from surrogate_sim.flow_formation import MODELS, Model
+from surrogate_sim.parameters import FlowParameters, TwinParameters, draw, nominal
 from surrogate_sim.plants.flow import Composition, FlowPlant, Line
 
+PHOTONS = 30_000
 DESCRIPTION = StationDescription(
     name="flow_synthesis",
-    version="1",
+    version="2",
     description=(
-        "CsPbBr3 nanocrystals made at room temperature in a flow tube, optionally with an "
-        "in-line halide exchange stage, measured by emission and absorption"
+        "CsPbBr3 nanocrystals made in a flow tube, at room temperature or heated, optionally with "
+        "an in-line halide exchange stage, measured by emission, absorption and lifetime"
     ),
     parameters=flow_line.PARAMETERS,
     observables=flow_line.OBSERVABLES,
@@ -58,13 +62,16 @@ class FlowSynthesisStation:
     continue alike, bit by bit.
 
     Args:
-        lab: {"hidden": SEED} draws a laboratory that differs from the nominal one; None is the
-            nominal laboratory.
+        lab: {"hidden": SEED} draws a laboratory that differs from the nominal one;
+            {"model": "full"} solves the population balance where the default, "reduced",
+            follows its characteristics; None is the nominal laboratory.
         seed: Keys the noise where no hidden seed is given.
         settings: How the procedure is carried out.
+        parameters: Constants of the laboratory; those of `lab` if absent.
 
     Raises:
-        InstrumentError: an unknown key in `lab`, or a seed that is not a whole number >= 0.
+        InstrumentError: an unknown key or model in `lab`, or a seed that is not a whole number
+            of at least 0.
     """
 
     def __init__(
@@ -73,10 +80,16 @@ class FlowSynthesisStation:
         seed: int = 0,
         *,
         settings: FlowSettings | None = None,
+        parameters: TwinParameters | None = None,
     ) -> None:
-        hidden = _hidden_seed(lab)
+        hidden, self._model = _laboratory(lab)
         self._lab_seed = seed if hidden is None else hidden
         self._parameters: FlowParameters = nominal() if hidden is None else draw(hidden)
+        if parameters is not None:
+            self._parameters = FlowParameters(
+                parameters.materials, parameters.own, parameters.seed
+            )
+        self._plant_now: FlowPlant | None = None
         self._settings = settings or FlowSettings()
         self._stocks = flow_line.all_stocks()
         self._state: dict[str, Any] = {}
@@ -101,11 +114,13 @@ class FlowSynthesisStation:
         carrier = flow_line.CARRIER[str(recipe["flow_format"])]
         made = _formulation(recipe)
         velocity = float(recipe["flow_velocity"])
+        solvent = flow_line.solvent_of(recipe)
         return [
             *made.violations,
             *_reservoirs(recipe, made, self._settings),
-            *feasibility.flow_violations(carrier, velocity, flow_line.GEOMETRY),
-            *feasibility.temperature_violations(carrier, float(recipe["temperature"])),
+            *feasibility.flow_violations(carrier, velocity, flow_line.GEOMETRY, solvent),
+            *feasibility.temperature_violations(carrier, float(recipe["temperature"]), solvent),
+            *_exchange_violations(carrier, recipe, solvent),
             *feasibility.position_violations(recipe, flow_line.GEOMETRY),
         ]
 
@@ -134,7 +149,7 @@ class FlowSynthesisStation:
         problems = self.check(recipe)
         if problems:
             raise RecipeRefusedError(problems)
-        plant = self._plant()
+        plant = self._plant_now = self._plant()
         rig = self._build_rig(plant, key)
         self._rig = rig
         procedure = FlowProcedure(rig, flow_line.GEOMETRY, self._settings, progress)
@@ -144,11 +159,17 @@ class FlowSynthesisStation:
             self._keep(plant)
             raise TrialFailedError(error.reason, str(error), self._state) from error
         self._keep(plant)
-        return _measurement(recipe, record, rig, self._state)
+        return _measurement(recipe, record, rig, self._state, self._model)
 
     def analyse(self, measurement: Measurement) -> Analysis:
         """Derive observables and the verdict from raw data; deterministic."""
         return analyse_flow(measurement)
+
+    def truth(self) -> Mapping[str, float]:
+        """Return the hidden state that the last run ended with, as plain numbers by name."""
+        if self._plant_now is None:
+            return {}
+        return {name: float(value) for name, value in self._plant_now.truth().items()}
 
     def close(self) -> None:
         """Bring every instrument to its safe state and let go of it."""
@@ -167,10 +188,12 @@ class FlowSynthesisStation:
             {s.name: s.stage for s in self._stocks},
             self._parameters,
             self._state or None,
+            model=self._model,
+            octadecene=frozenset(s.name for s in self._stocks if s.solvent == "octadecene"),
         )
 
     def _build_rig(self, plant: FlowPlant, key: AttemptKey) -> FlowRig:
-        return simulated_rig(
+        rig = simulated_rig(
             plant,
             self._stocks,
             self._lab_seed,
@@ -178,6 +201,7 @@ class FlowSynthesisStation:
             start=self.lab_time,
             photon_rate=self._parameters.flow["photon_rate"] * self._lamp(),
         )
+        return replace(rig, extras=flow_extras(plant, self._lab_seed, key))
 
     def _lamp(self) -> float:
         """Excitation left after a hidden lab's drift: line and reference dye share the source."""
@@ -186,19 +210,31 @@ class FlowSynthesisStation:
         return math.exp(-self._parameters.flow["lamp_drift"] * self.lab_time / 86400.0)
 
 
-def _hidden_seed(lab: Mapping[str, Any] | None) -> int | None:
-    if not lab:
-        return None
-    unknown = sorted(set(lab) - {"hidden"})
+def _laboratory(lab: Mapping[str, Any] | None) -> tuple[int | None, Model]:
+    """Seed of the hidden laboratory, if any, and the model that solves formation."""
+    given = lab or {}
+    unknown = sorted(set(given) - {"hidden", "model"})
     if unknown:
         raise InstrumentError(
-            f"a lab of flow_synthesis takes only 'hidden', but got {', '.join(unknown)}; "
+            f"a lab of flow_synthesis takes 'hidden' and 'model', but got {', '.join(unknown)}; "
             "remove or correct it"
         )
-    seed = lab["hidden"]
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    seed, model = given.get("hidden"), given.get("model") or "reduced"
+    if model not in MODELS:
+        raise InstrumentError(f"model must be one of {', '.join(MODELS)}, but got {model!r}")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
         raise InstrumentError(f"hidden must be a whole number of at least 0, but got {seed!r}")
-    return seed
+    return seed, "full" if model == "full" else "reduced"
+
+
+def _exchange_violations(
+    carrier: Carrier, recipe: Recipe, solvent: hydrodynamics.Solvent
+) -> list[Violation]:
+    """The second reactor's temperature, where there is one."""
+    if "exchange_temperature" not in recipe:
+        return []
+    value = float(recipe["exchange_temperature"])
+    return feasibility.temperature_violations(carrier, value, solvent, "exchange_temperature")
 
 
 def _formulation(recipe: Recipe) -> Formulation:
@@ -235,11 +271,29 @@ def _plan(recipe: Recipe) -> FlowPlan:
         carrier_flow=made.carrier_flow,
         temperature=float(recipe["temperature"]),
         position=float(recipe["probe_position"]),
+        solvent=flow_line.solvent_of(recipe),
+        exchange_temperature=_second_stage(recipe),
+        scan=_scan(recipe),
+        lines=int(recipe["lines"]),
+        photons=PHOTONS if recipe["characterisation"] == flow_line.WITH_LIFETIME else 0,
     )
 
 
+def _second_stage(recipe: Recipe) -> float | None:
+    value = recipe.get("exchange_temperature")
+    return None if value is None else float(value)
+
+
+def _scan(recipe: Recipe) -> tuple[float, ...]:
+    """Positions that divide the tube up to the probe, behind the junction where salt joins."""
+    count = int(recipe["scan_positions"])
+    last = float(recipe["probe_position"])
+    first = flow_line.GEOMETRY.junction if recipe["halide_salt"] != "none" else 0.0
+    return tuple(first + (last - first) * (i + 1) / count for i in range(count))
+
+
 def _measurement(
-    recipe: Recipe, record: FlowRecord, rig: FlowRig, state: Mapping[str, Any]
+    recipe: Recipe, record: FlowRecord, rig: FlowRig, state: Mapping[str, Any], model: Model
 ) -> Measurement:
     readings = record.readings
     achieved: dict[str, float] = dict(
@@ -251,13 +305,21 @@ def _measurement(
     achieved["temperature"] = readings["temperature"]
     achieved["probe_position"] = readings["position"]
     conditions = feasibility.flow_conditions(
-        _carrier(recipe), readings["velocity"], readings["position"], flow_line.GEOMETRY
+        _carrier(recipe),
+        readings["velocity"],
+        readings["position"],
+        flow_line.GEOMETRY,
+        flow_line.solvent_of(recipe),
     )
     warnings = (*record.warnings, *feasibility.damkohler_warning(conditions))
     return Measurement(
         requested=dict(recipe),
         achieved=achieved,
-        conditions={**conditions, **_procedure_conditions(record)},
+        conditions={
+            **conditions,
+            **_procedure_conditions(record),
+            "model": {"value": model, "unit": ""},
+        },
         spectra=record.spectra,
         station_state=state,
         identities=tuple(i.identify() for i in rig.instruments().values()),

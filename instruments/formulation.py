@@ -29,7 +29,8 @@ _ROUNDING = 1e-9
 class Contents:
     """What one litre of a solution holds: species [mmol/L], ligands as volume fractions [-].
 
-    `ligand_length` is the number of carbon atoms of the ligands' chains.
+    `ligand_length` is the number of carbon atoms of the ligands' chains, `branching` the share of
+    the ligands that is branched.
     """
 
     lead: float = 0.0
@@ -41,6 +42,7 @@ class Contents:
     acid: float = 0.0
     amine: float = 0.0
     ligand_length: float = 18.0
+    branching: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +98,11 @@ def mixed(stocks: Sequence[Stock], flows: Mapping[str, float]) -> Contents:
 
     ligand = sum(flow * (c.acid + c.amine) for flow, c in parts)
     weighted = sum(flow * (c.acid + c.amine) * c.ligand_length for flow, c in parts)
+    branched = sum(flow * (c.acid + c.amine) * c.branching for flow, c in parts)
     return Contents(
         **{name: mean(name) for name in (*SPECIES, "acid", "amine")},
         ligand_length=weighted / ligand if ligand > 0.0 else 18.0,
+        branching=branched / ligand if ligand > 0.0 else 0.0,
     )
 
 

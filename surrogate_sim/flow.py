@@ -1,8 +1,9 @@
 """From a mixed feed and its path through the line to an ensemble of dots.
 
-Size from mixing (LaMer and Sugimoto: N ~ t_mix^-m), stoichiometry, ligands, temperature and
-residence; quantum yield from one trap model; halide exchange in three stages. Concentrations
-[mM], ligand contents as volume fractions, times [s], temperatures [K], edges [nm].
+Mixing and conversion feed nucleation and growth (`flow_formation`: the full or the reduced
+model); stoichiometry and ligands set how much crystallises and how fast; quantum yield from one
+trap model; halide exchange in three stages. Concentrations [mM], ligand contents as volume
+fractions, times [s], temperatures [K], edges [nm].
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, ndtri
+from scipy.special import expit
 
-from surrogate_sim import optics
+from surrogate_sim import flow_formation, optics
+from surrogate_sim.flow_formation import Formation, Model
 from surrogate_sim.materials import BOLTZMANN, ROOM
 from surrogate_sim.parameters import FlowParameters
 
@@ -22,12 +24,16 @@ Array = NDArray[np.float64]
 Constants = Mapping[str, float]
 _ACID_MOLAR = 3.17  # mol/L of neat oleic acid (physics specification 3.3)
 _LEAST = 1e-6
-SIZE_CLASSES = 9
+_HOT = 433.15
+"""Temperature that the conversion time in octadecene is stated for [K]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """Contents of a solution: species [mM], ligands as volume fractions, chain length [atoms]."""
+    """Contents of a solution: species [mM], ligands as volume fractions, chain length [atoms].
+
+    `branching` is the share of the ligands that is branched.
+    """
 
     lead: float = 0.0
     caesium: float = 0.0
@@ -38,6 +44,7 @@ class Composition:
     acid: float = 0.0
     amine: float = 0.0
     ligand_length: float = 18.0
+    branching: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,11 @@ class Conditions:
         exchange_time: Mean time behind the junction [s]; 0 without salt.
         spread: Residence times over their mean, equal shares, shape (k,).
         temperature: Of the tube [K].
+        mixing_spread: Standard deviation of the logarithm of the mixing time between elements.
+        entry: Temperature of the feed as it enters the tube [K].
+        exchange_temperature: Of the tube behind the junction [K]; None: the same.
+        octadecene: Whether the solvent is octadecene, where lead converts only with heat.
+        model: What solves formation.
     """
 
     mixing_time: float
@@ -57,13 +69,30 @@ class Conditions:
     exchange_time: float
     spread: Array
     temperature: float
+    mixing_spread: float = 0.0
+    entry: float = ROOM
+    exchange_temperature: float | None = None
+    octadecene: bool = False
+    model: Model = "reduced"
+
+    @property
+    def at_probe(self) -> float:
+        """Temperature of the liquid where the probe may stand [K]."""
+        hot = self.exchange_temperature
+        return self.temperature if hot is None or self.exchange_time <= 0.0 else hot
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """What arrives at the probe, and where the matter went (for conservation)."""
+    """What arrives at the probe, and where the matter went (for conservation).
+
+    `mean_edge` [nm] and `dispersion` (relative) are by number; `traps` is the mean number on a
+    dot of each class, `lifetime` its radiative lifetime [ns].
+    """
 
     ensemble: optics.Ensemble
+    traps: Array
+    lifetime: Array
     mean_edge: float
     dispersion: float
     coverage: float
@@ -82,6 +111,8 @@ def mix(parts: list[tuple[float, Composition]]) -> Composition:
     ligand = sum(v * (c.acid + c.amine) for v, c in parts)
     weighted = sum(v * (c.acid + c.amine) * c.ligand_length for v, c in parts)
     sums["ligand_length"] = weighted / ligand if ligand > 0.0 else 18.0
+    branched = sum(v * (c.acid + c.amine) * c.branching for v, c in parts)
+    sums["branching"] = branched / ligand if ligand > 0.0 else 0.0
     return Composition(**sums)
 
 
@@ -105,48 +136,81 @@ def formula_units(feed: Composition, temperature: float, f: Constants) -> float:
     return float(limit * kept * max(0.0, 1.0 - dissolved / max(limit, _LEAST)))
 
 
-def mean_edge(feed: Composition, at: Conditions, units: float, f: Constants) -> float:
-    """Mean edge after nucleation [nm], before growth along the tube."""
-    m = f["mixing_exponent"]
-    size = f["reference_edge"] * (at.mixing_time / f["reference_mixing_time"]) ** m
-    size *= (max(units, _LEAST) / f["reference_units"]) ** ((1.0 - 3.0 * m) / 3.0)
-    slow = at.mixing_time / (at.mixing_time + f["reaction_time"])
+def formation(feed: Composition, at: Conditions, p: FlowParameters) -> Formation:
+    """Return what decides how dots form of a feed under conditions.
+
+    Acid takes lead into carboxylates and so raises what stays dissolved beside a crystal, as
+    far as the feed lasts long enough to complex; amine and long chains slow growth, branched
+    ones leave the surface open; the capillary length goes with 1/T, solubility after van 't
+    Hoff, growth and conversion after Arrhenius.
+    """
+    f, warm = p.flow, at.temperature
+    slow = _conversion_time(warm, at.octadecene, f)
+    feeding = at.mixing_time + slow
     acid, amine = max(feed.acid, _LEAST), max(feed.amine, 1e-4)
-    size *= (acid / f["reference_acid"]) ** (f["acid_exponent"] * slow)
-    size *= (amine / acid) ** -f["amine_exponent"]
-    size *= (feed.ligand_length / 18.0) ** f["chain_exponent"]
-    return float(size * np.exp(f["thermal_size"] * (at.temperature - ROOM) / 100.0))
+    complexed = feeding / (feeding + f["complexation_time"])
+    solubility = f["crystal_solubility"] * (acid / f["reference_acid"]) ** (
+        f["acid_exponent"] * complexed
+    )
+    if at.octadecene:
+        solubility *= f["octadecene_solubility"] * _arrhenius(f["octadecene_enthalpy"], warm)
+    else:
+        solubility *= _arrhenius(f["crystal_enthalpy"], warm)
+    growth = f["growth"] * _arrhenius(f["growth_energy"], warm)
+    growth *= (amine / acid) ** (-f["amine_exponent"] * (1.0 - feed.branching))
+    growth *= (feed.ligand_length / 18.0) ** f["chain_exponent"]
+    growth *= 1.0 + f["branching_growth"] * feed.branching
+    cold = max(warm - at.entry, 0.0) / warm if at.octadecene else 0.0
+    return Formation(
+        units=formula_units(feed, warm, f),
+        mixing_time=at.mixing_time,
+        mixing_spread=at.mixing_spread,
+        conversion_time=slow,
+        conversion_energy=f["activation_energy"] / (BOLTZMANN * warm),
+        cold=cold,
+        heating_time=f["heating_time"],
+        growth=growth,
+        solubility=solubility,
+        capillary=f["capillary"] * ROOM / warm,
+        surface_length=f["surface_length"],
+        burst=f["burst"],
+        nucleus=f["nucleus"],
+        bare=f["open_share"] * (1.0 - coverage(feed, warm, f)) ** 2,
+        cell=p.materials["lattice_bromide"] ** 3,
+    )
+
+
+def mixing_spread(mixing_time: float, two_phase: bool, f: Constants) -> float:
+    """Standard deviation of the logarithm of local mixing times that formation meets.
+
+    What mixes within the reaction time has evened out before dots form: segregation decays as
+    e^(-t / t_mix).
+    """
+    whole = f["mixing_spread_two"] if two_phase else f["mixing_spread_one"]
+    return float(whole * np.exp(-f["reaction_time"] / mixing_time))
+
+
+def _conversion_time(temperature: float, octadecene: bool, f: Constants) -> float:
+    """First-order time of solute into monomer [s]."""
+    if not octadecene:
+        return f["conversion_time"] / _arrhenius(f["activation_energy"], temperature)
+    hot = _arrhenius(f["activation_energy"], _HOT)
+    return f["octadecene_conversion"] * hot / _arrhenius(f["activation_energy"], temperature)
 
 
 def _arrhenius(energy: float, temperature: float) -> float:
     return float(np.exp(energy / BOLTZMANN * (1.0 / ROOM - 1.0 / temperature)))
 
 
-def _growth(time: Array, temperature: float, f: Constants) -> Array:
-    """Edge over the nucleated edge at `time` [s]: diffusion-limited plateau, then ripening."""
-    rate = _arrhenius(f["activation_energy"], temperature)
-    plateau = 1.0 - f["growth_share"] * np.exp(-time * rate / f["growth_time"])
-    return np.asarray(plateau * (1.0 + f["ripening_rate"] * rate * time) ** (1.0 / 3.0))
+def coverage(feed: Composition, temperature: float, f: Constants) -> float:
+    """Share of the surface that acid-amine ion pairs cap (Langmuir; the scarcer one limits).
 
-
-def dispersion(feed: Composition, at: Conditions, units: float, f: Constants) -> float:
-    """Relative standard deviation of the edge within one fluid element."""
-    slow = at.mixing_time / (at.mixing_time + f["reaction_time"])
-    short = (18.0 - feed.ligand_length) / 10.0
-    dense = units / f["reference_units"]
-    parts = (
-        f["dispersion"],
-        f["dispersion_mixing"] * slow,
-        f["dispersion_chain"] * short,
-        f["dispersion_concentration"] * max(dense - 1.0, 0.0) / (1.0 + max(dense - 1.0, 0.0)),
-    )
-    return float(np.sqrt(sum(p**2 for p in parts)))
-
-
-def coverage(feed: Composition, f: Constants) -> float:
-    """Share of the surface that acid-amine ion pairs cap (Langmuir; the scarcer one limits)."""
+    Heat desorbs them (van 't Hoff); branched chains pack worse.
+    """
     pair = _smooth_least(feed.acid, feed.amine, sharpness=4.0) * _ACID_MOLAR
     affinity = f["coverage_affinity"] * (feed.ligand_length / 18.0) ** f["coverage_chain"]
+    affinity *= _arrhenius(-f["desorption_enthalpy"], temperature)
+    affinity *= 1.0 - (1.0 - f["branching_coverage"]) * feed.branching
     crowd = 1.0 + feed.lead / 20.0  # more surface shares the ligands of a concentrated feed
     return float(affinity * pair / (crowd + affinity * pair))
 
@@ -160,18 +224,24 @@ def trap_density(
     salt: float,
     f: Constants,
 ) -> Array:
-    """Surface traps [1/nm2] of each class, shape (n,)."""
+    """Surface traps [1/nm2] of each class, shape (n,).
+
+    A halide site is a trap where neither a ligand pair nor excess bromide fills it; excess lead
+    draws iodide from the surface.
+    """
     per_lead = feed.bromide / max(feed.lead, _LEAST)
     vacancy = float(expit((f["bromide_full"] - per_lead) / f["bromide_width"]))
     excess = max(per_lead - 5.0, 0.0)
     pair = _smooth_least(feed.acid, feed.amine, sharpness=4.0) * _ACID_MOLAR
     free_amine = max(feed.amine * _ACID_MOLAR - pair, 0.0)
     free_acid = max(feed.acid * _ACID_MOLAR - pair, 0.0)
-    rich = float(np.logaddexp(0.0, 8.0 * (feed.caesium / max(feed.lead, _LEAST) - 1.0)) / 8.0)
+    per_caesium = feed.lead / max(feed.caesium, _LEAST)
+    rich = float(np.logaddexp(0.0, 8.0 * (1.0 / max(per_caesium, _LEAST) - 1.0)) / 8.0)
     fast = f["reaction_time"] / (at.mixing_time + f["reaction_time"])
+    unfilled = f["site_share"] + (1.0 - f["site_share"]) * vacancy
     base = (
         f["trap_floor"]
-        + f["trap_uncovered"] * (1.0 - covered) ** 2
+        + f["trap_uncovered"] * unfilled * (1.0 - covered) ** 2
         + f["trap_bromide"] * vacancy
         + f["trap_excess_bromide"] * excess**2
         + f["trap_amine"] * free_amine**2
@@ -179,8 +249,9 @@ def trap_density(
         + f["trap_lead_poor"] * rich
         + f["trap_fast_mixing"] * fast**2
     )
-    halide = f["trap_chloride"] * chloride + f["trap_iodide"] * iodide + f["trap_salt"] * salt
-    return np.asarray(base + halide)
+    bound = f["trap_lead_iodide"] * max(per_caesium - 1.0, 0.0)
+    halide = f["trap_chloride"] * chloride + (f["trap_iodide"] + bound) * iodide
+    return np.asarray(base + halide + f["trap_salt"] * salt)
 
 
 def equilibrium_fraction(units: float, bromide: float, halide: float, constant: float) -> float:
@@ -232,30 +303,55 @@ def product(
         at: Conditions of the passage.
         p: Constants of the laboratory.
     """
+    made = flow_formation.form(
+        formation(feed, at, p), float(at.growth_time * at.spread.max()), at.model
+    )
+    edge, amount = sizes(made, at, share)
+    return observed(edge, amount, feed, joined, at, p)
+
+
+def sizes(made: flow_formation.Growth, at: Conditions, share: float) -> tuple[Array, Array]:
+    """Edges [nm] and formula units [mM] of the classes, (residence, element, class) ravelled."""
+    edge, bound = made.at(at.growth_time * at.spread)
+    each = bound * share / (edge.shape[0] * edge.shape[1] * edge.shape[2])
+    return edge.ravel(), np.repeat(each.ravel(), edge.shape[2])
+
+
+def observed(
+    edge: Array,
+    amount: Array,
+    feed: Composition,
+    joined: Composition,
+    at: Conditions,
+    p: FlowParameters,
+) -> Product:
+    """Let dots exchange, cap and shine; arguments as `product` and `sizes` give them."""
     f = p.flow
-    units = formula_units(feed, at.temperature, f)
-    nucleated = mean_edge(feed, at, units, f)
-    width = dispersion(feed, at, units, f)
-    scores = ndtri((np.arange(SIZE_CLASSES) + 0.5) / SIZE_CLASSES)
-    scores = scores / np.sqrt(np.mean(scores**2))
-    growth = _growth(at.growth_time * at.spread, at.temperature, f)
-    edge = (nucleated * growth[:, None] * np.exp(width * scores)[None, :]).ravel()
-    edge = np.maximum(edge, 2.0)
-    time = np.repeat(at.exchange_time * at.spread, SIZE_CLASSES)
-    diluted = units * share
-    chloride, iodide, kept = _exchange(joined, diluted, edge, time, at.temperature, f)
-    covered = coverage(feed, f)
+    time = np.repeat(at.exchange_time * at.spread, edge.size // at.spread.size)
+    chloride, iodide, kept = _exchange(joined, float(amount.sum()), edge, time, at.at_probe, f)
+    covered = coverage(feed, at.at_probe, f)
     traps = trap_density(feed, at, covered, chloride, iodide, joined.zinc, f)
     lifetime = optics.radiative_lifetime(edge, chloride, iodide, p.materials)
     mean = optics.mean_traps(edge, traps, p.materials)
-    yields = optics.quantum_yield(mean, lifetime, at.temperature, p.materials)
-    amount = np.full(edge.size, diluted * kept / edge.size)
-    ensemble = optics.Ensemble(
-        edge, amount, chloride, iodide, yields, np.full(edge.size, at.temperature)
+    yields = optics.quantum_yield(mean, lifetime, at.at_probe, p.materials)
+    amount = amount * kept
+    heat = np.full(edge.size, at.at_probe)
+    ensemble = optics.Ensemble(edge, amount, chloride, iodide, yields, heat)
+    number = amount / edge**3
+    total = max(float(number.sum()), 1e-300)
+    size = float(number @ edge) / total
+    variance = max(float(number @ edge**2) / total - size**2, 0.0)
+    spread = float(np.sqrt(variance)) / max(size, _LEAST)
+    return Product(
+        ensemble,
+        mean,
+        lifetime,
+        size,
+        spread,
+        covered,
+        float(amount.sum()),
+        _dissolved(joined, amount, chloride, iodide),
     )
-    dissolved = _dissolved(joined, amount, chloride, iodide)
-    spread = float(np.std(edge) / np.mean(edge))
-    return Product(ensemble, float(np.mean(edge)), spread, covered, float(amount.sum()), dissolved)
 
 
 def _exchange(
@@ -291,4 +387,5 @@ def _dissolved(joined: Composition, amount: Array, chloride: Array, iodide: Arra
         acid=joined.acid,
         amine=joined.amine,
         ligand_length=joined.ligand_length,
+        branching=joined.branching,
     )

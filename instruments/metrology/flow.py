@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from instruments.metrology import line_values, lineshape, quality
+from instruments.metrology import flow_frames, line_values, lineshape, quality
 from instruments.metrology.absorption import first_exciton
 from instruments.metrology.lineshape import HC, Array, FitError, Line
 from instruments.metrology.quantum_yield import (
@@ -63,9 +63,11 @@ def analyse(measurement: Measurement) -> Analysis:
     except FitError as error:
         findings.append(quality.Finding("accept_wide", f"no quantum yield: {error}"))
     observables |= _exciton_observable(spectra["absorbance"], line)
+    observables |= flow_frames.lifetime(spectra) | flow_frames.line_ranges(spectra, lowest)
     outcome = quality.verdict(findings)
     wide = WIDE if outcome.kind == "accept_wide" else 1.0
-    return Analysis({n: _widened(o, wide) for n, o in observables.items()}, outcome)
+    series = flow_frames.tube_series(spectra, lowest)
+    return Analysis({n: _widened(o, wide) for n, o in observables.items()}, outcome, series)
 
 
 def emission_line(

@@ -7,11 +7,20 @@ line and a simulated one run the same code. Whatever goes wrong, it leaves a saf
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from instruments.capabilities import Carrier, Exposure, FlowRig, LightPath
+from instruments.capabilities import (
+    Carrier,
+    Exposure,
+    FlowExtras,
+    FlowRig,
+    LightPath,
+    PhotonCounter,
+    Thermostat,
+)
 from instruments.errors import InstrumentError, StationStoppedError, TrialFailedError
 from instruments.procedures.exposure import ExposureTarget, choose_exposure, spectrum
 from instruments.station import Spectrum
@@ -42,13 +51,26 @@ class FlowGeometry:
 
 @dataclass(frozen=True, slots=True)
 class FlowPlan:
-    """Setpoints for one recipe: flows [µL/s], temperature [degC], probe position [mm]."""
+    """Setpoints for one recipe: flows [µL/s], temperatures [degC], probe position [mm].
+
+    Attributes:
+        solvent: The stock that flushes the line; None is the settings' own.
+        exchange_temperature: Of the second reactor [degC]; None without one.
+        scan: Positions along the tube that are measured besides, rising evenly [mm].
+        lines: Parallel lines to look at; 1 is the line alone.
+        photons: Photons to count for a decay; 0 for none.
+    """
 
     flows: Mapping[str, float]
     carrier: Carrier
     carrier_flow: float
     temperature: float
     position: float
+    solvent: str | None = None
+    exchange_temperature: float | None = None
+    scan: tuple[float, ...] = ()
+    lines: int = 1
+    photons: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,22 +165,30 @@ class FlowProcedure:
 
     def _steps(self, plan: FlowPlan) -> FlowRecord:
         self.rig.thermostat.set_temperature(plan.temperature)
+        extras = self.rig.extras
+        if extras is not None and plan.exchange_temperature is not None:
+            extras.exchange_thermostat.set_temperature(plan.exchange_temperature)
         self.rig.probe.move_to(plan.position)
-        flushed = self.flush(plan.position)
+        flushed = self.flush(plan.position, plan.solvent)
         lamp = self.lamp_reference()
-        self.reach_temperature()
+        self.reach_temperature(self.rig.thermostat)
+        if extras is not None and plan.exchange_temperature is not None:
+            self.reach_temperature(extras.exchange_thermostat)
         self.start(plan)
         waits, warnings = self.wait_for_steady_state(plan)
         spectra = (*self.emission(), *self.absorption(*lamp))
         flows, readings = self.read_back(plan)
+        if extras is not None:
+            spectra += self.further(extras, plan, spectra[0], lamp, readings["velocity"])
         return FlowRecord(spectra, flows, readings, {"flushed": flushed, **waits}, warnings)
 
-    def flush(self, position: float) -> float:
+    def flush(self, position: float, solvent: str | None = None) -> float:
         """Rinse the line with solvent; return the line volumes that passed."""
         self._say("flushing the line with solvent")
         settings = self.settings
+        rinse = solvent or settings.solvent
         for name, pump in self.rig.pumps.items():
-            pump.set_flow(settings.flush_flow if name == settings.solvent else 0.0)
+            pump.set_flow(settings.flush_flow if name == rinse else 0.0)
         self.rig.carrier.stop()
         volume = self.geometry.volume_to(position)
         self.rig.clock.wait(
@@ -173,8 +203,8 @@ class FlowProcedure:
         dark = device.expose(seconds, "dark", averages=averages)
         return seconds, dark, device.expose(seconds, "lamp", averages=averages)
 
-    def reach_temperature(self) -> None:
-        """Wait until the thermostat is ready.
+    def reach_temperature(self, thermostat: Thermostat) -> None:
+        """Wait until a thermostat is ready.
 
         Raises:
             StationStoppedError: not within the settings' timeout.
@@ -182,12 +212,12 @@ class FlowProcedure:
         self._say("waiting for the temperature")
         clock, settings = self.rig.clock, self.settings
         deadline = clock.now() + settings.temperature_timeout
-        while not self.rig.thermostat.ready(settings.temperature_tolerance):
+        while not thermostat.ready(settings.temperature_tolerance):
             if clock.now() >= deadline:
                 raise StationStoppedError(
                     f"the thermostat must be within {settings.temperature_tolerance} K of its "
                     f"setpoint after {settings.temperature_timeout:.0f} s, but it reads "
-                    f"{self.rig.thermostat.read_temperature():.1f} degC; check the heater"
+                    f"{thermostat.read_temperature():.1f} degC; check the heater"
                 )
             clock.wait(10.0)
 
@@ -275,6 +305,73 @@ class FlowProcedure:
             spectrum("lamp_dark", device, dark),
         )
 
+    def further(
+        self,
+        extras: FlowExtras,
+        plan: FlowPlan,
+        pl: Spectrum,
+        lamp: tuple[float, Exposure, Exposure],
+        velocity: float,
+    ) -> tuple[Spectrum, ...]:
+        """Measure what the plan asks for besides: a decay, the tube, the parallel lines."""
+        found: list[Spectrum] = []
+        if plan.photons:
+            self._say("counting photons")
+            found.append(extras.counter.acquire("decay", plan.photons))
+        seconds = float(pl.settings["integration_time"])
+        if len(plan.scan) > 1:
+            found += self._along(plan, seconds, lamp, velocity)
+            if plan.photons:
+                found.append(self._decays_along(extras.counter, plan, velocity))
+            self.rig.probe.move_to(plan.position)
+        if plan.lines > 1:
+            self._say("looking at the parallel lines")
+            rows = []
+            for channel in range(plan.lines):
+                extras.selector.select(channel)
+                rows.append(self.rig.spectrometer.expose(seconds, "excitation").counts)
+            extras.selector.select(None)
+            found.append(_frames("pl_lines", pl, np.array(rows), 0.0, 1.0))
+        return tuple(found)
+
+    def _along(
+        self,
+        plan: FlowPlan,
+        seconds: float,
+        lamp: tuple[float, Exposure, Exposure],
+        velocity: float,
+    ) -> list[Spectrum]:
+        """Emission and absorbance at each position of the scan, as frames over residence time."""
+        self._say("scanning the tube")
+        device = self.rig.spectrometer
+        lit, through = [], []
+        for position in plan.scan:
+            self.rig.probe.move_to(position)
+            lit.append(device.expose(seconds, "excitation"))
+            through.append(device.expose(lamp[0], "lamp", averages=4))
+        start, step = _frame_times(plan.scan, velocity)
+        dark = lamp[1].counts
+        clear = np.clip(lamp[2].counts - dark, 0.5, None)
+        absorbed = np.log10(
+            clear / np.clip(np.array([e.counts for e in through]) - dark, 0.5, None)
+        )
+        pl = spectrum("pl_along", device, lit[-1])
+        taken = spectrum("absorbance_along", device, through[-1])
+        taken = replace(taken, unit="AU")
+        return [
+            _frames("pl_along", pl, np.array([e.counts for e in lit]), start, step),
+            _frames("absorbance_along", taken, absorbed, start, step),
+        ]
+
+    def _decays_along(self, counter: PhotonCounter, plan: FlowPlan, velocity: float) -> Spectrum:
+        decays = []
+        for position in plan.scan:
+            self.rig.probe.move_to(position)
+            decays.append(counter.acquire("decay_along", plan.photons))
+        start, step = _frame_times(plan.scan, velocity)
+        values = np.array([d.values for d in decays])
+        return _frames("decay_along", decays[-1], values, start, step)
+
     def read_back(self, plan: FlowPlan) -> tuple[dict[str, float], dict[str, float]]:
         """Average several readings of everything that can be read."""
         rig = self.rig
@@ -289,6 +386,19 @@ class FlowProcedure:
         means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         others = {n: means.pop(n) for n in ("velocity", "temperature", "carrier_flow")}
         return means, {**others, "position": rig.probe.read_position()}
+
+
+def _frame_times(positions: tuple[float, ...], velocity: float) -> tuple[float, float]:
+    """Residence time at the first position and between two [s]."""
+    return positions[0] / velocity, (positions[1] - positions[0]) / velocity
+
+
+def _frames(
+    name: str, like: Spectrum, values: NDArray[np.float64], start: float, step: float
+) -> Spectrum:
+    """Frames, shape (k, n), on the axis and with the settings of one reading."""
+    settings = {**like.settings, "frame_start": start, "frame_interval": step}
+    return replace(like, name=name, values=values.astype(np.float32), settings=settings)
 
 
 def _relative_change(before: Exposure, after: Exposure) -> float:

@@ -161,7 +161,7 @@ def _station(name: str | None, lab: LabItem | None, report: Report) -> StationDe
     if name is None:
         return None
     try:
-        return create_station(name, lab.model_dump() if lab else None).description
+        return create_station(name, lab.given if lab else None).description
     except InstrumentError as error:
         report(f"station: {error}")
         return None
@@ -202,8 +202,8 @@ def _build(
         objectives=objectives,
         agent=agent.name,
         agent_options=agent.options,
-        lab=lab.model_dump() if lab else None,
-        lab_seed=lab.hidden if lab else values["seed"],
+        lab=lab.given if lab else None,
+        lab_seed=lab.hidden if lab and lab.hidden is not None else values["seed"],
         batch=values["batch"],
         trials=budget.trials,
         hours=budget.hours,

@@ -141,9 +141,26 @@ class StopItem(_Item):
 
 
 class LabItem(_Item):
-    """A simulated station's laboratory: hidden parameters drawn from this seed."""
+    """A simulated station's laboratory: its hidden seed, and a model of those it can run.
 
-    hidden: int = Field(ge=0, lt=2**63)
+    Attributes:
+        hidden: Constants are drawn from this seed; None is the nominal laboratory.
+        model: Which model of the physics runs; None is the station's own default.
+    """
+
+    hidden: int | None = Field(default=None, ge=0, lt=2**63)
+    model: Name | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> LabItem:
+        if self.hidden is None and self.model is None:
+            raise ValueError("a lab needs hidden, model or both")
+        return self
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Only what the file says."""
+        return self.model_dump(exclude_none=True)
 
 
 FIELDS: dict[str, Any] = {

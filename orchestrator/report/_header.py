@@ -79,7 +79,7 @@ def _facts(record: Record) -> list[tuple[str, str]]:
     station = row.station_description
     made = "simulated" if station.get("simulated") else "real"
     lab = ""
-    if campaign.lab:
+    if campaign.lab and campaign.lab.get("hidden") is not None:
         lab = f"hidden laboratory {campaign.lab.get('hidden')}"
     elif station.get("simulated"):
         lab = f"nominal laboratory, noise seed {row.lab_seed}"

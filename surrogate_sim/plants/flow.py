@@ -9,6 +9,7 @@ hidden laboratory's batches, biases, drift and fouling are constants drawn once 
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -17,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_sim import hydrodynamics, optics
-from surrogate_sim.flow import Composition, Conditions, Product, mix, product
+from surrogate_sim.flow import Composition, Conditions, Product, mix, mixing_spread, product
+from surrogate_sim.flow_formation import Model
 from surrogate_sim.materials import HC
 from surrogate_sim.parameters import FlowParameters
 from surrogate_sim.plants._transport import Segment, StreamHistory
@@ -31,6 +33,7 @@ _FOULING = {"none": "", "gas": "fouling_gas", "fluorinated_oil": "fouling_oil"}
 _RESTING = ""
 """Stands for the pure solvent that the line holds before anything is fed."""
 _STATE = {"clock": 0.0, "film": 0.0, "drawn": {}}
+_STROKE = 25.0  # µL that a syringe pump delivers per turn of its spindle (assumed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class FlowPlant:
         stages: Whether an inlet enters the synthesis feed or joins at the exchange junction.
         parameters: Constants of the laboratory; with a seed, its hidden effects are on.
         state: What `state()` of an earlier plant gave; the line then holds pure solvent.
+        model: What solves the formation of dots.
+        octadecene: Inlets whose solvent is octadecene; toluene is that of the others.
 
     Raises:
         ValueError: inlets and stages that do not match, or a state that is not one.
@@ -71,6 +76,9 @@ class FlowPlant:
         stages: Mapping[str, Stage],
         parameters: FlowParameters,
         state: Mapping[str, Any] | None = None,
+        *,
+        model: Model = "reduced",
+        octadecene: frozenset[str] = frozenset(),
     ) -> None:
         if set(inlets) != set(stages):
             raise ValueError(
@@ -78,6 +86,9 @@ class FlowPlant:
                 f"{sorted(stages)}; name the same"
             )
         self._line, self._stages, self._p = line, dict(stages), parameters
+        self._model: Model = model
+        self._octadecene = octadecene
+        self._channel: int | None = None
         self._inlets = {name: self._batch(name, c) for name, c in inlets.items()}
         self._clock, self._film, self._drawn = self._restored(state)
         self._setpoints = dict.fromkeys(inlets, 0.0)
@@ -85,9 +96,12 @@ class FlowPlant:
         self._carrier: Carrier = "none"
         self._carrier_flow = 0.0
         self._heater = self._setpoint = parameters.flow["ambient"]
+        self._exchange_heater = self._exchange_setpoint = parameters.flow["ambient"]
         self._position = 0.5 * line.length
         self._history = StreamHistory(Segment(0.0, {_RESTING: 1.0}, "none"))
         self._cached: Product | None = None
+        self._last: tuple[tuple[object, ...], Product] | None = None
+        self._absorbed: tuple[Product, Array] | None = None
 
     def _restored(self, state: Mapping[str, Any] | None) -> tuple[float, float, dict[str, float]]:
         known = {**_STATE, **(state or {})}
@@ -148,6 +162,21 @@ class FlowPlant:
             raise ValueError(f"a setpoint must be a temperature in degC, but got {setpoint}")
         self._setpoint = setpoint
 
+    def set_exchange_temperature(self, setpoint: float) -> None:
+        """Set the heater behind the junction [degC].
+
+        Raises:
+            ValueError: not a temperature.
+        """
+        if not (math.isfinite(setpoint) and setpoint > -KELVIN):
+            raise ValueError(f"a setpoint must be a temperature in degC, but got {setpoint}")
+        self._exchange_setpoint = setpoint
+
+    def set_channel(self, channel: int | None) -> None:
+        """Look at one of the parallel lines, from 0; None is a line that is fed alone."""
+        self._channel = channel
+        self._cached = None
+
     def set_probe(self, position: float) -> None:
         """Move the optical cell to `position` [mm].
 
@@ -194,7 +223,9 @@ class FlowPlant:
             self._drawn[name] = self._drawn.get(name, 0.0) + self._flows[name] * seconds
         used = {n: q for n, q in self._flows.items() if q > 0.0}
         self._history.feed(self._total() * seconds, used, self._carrier)
-        self._heater += (self._setpoint - self._heater) * -math.expm1(-seconds / f["heater_time"])
+        warmed = -math.expm1(-seconds / f["heater_time"])
+        self._heater += (self._setpoint - self._heater) * warmed
+        self._exchange_heater += (self._exchange_setpoint - self._exchange_heater) * warmed
         self._clock += seconds
         if self._p.seed is not None:
             name = _FOULING[self._carrier]
@@ -218,10 +249,36 @@ class FlowPlant:
         """True temperature of the tube [degC]."""
         return self._heater
 
+    def exchange_temperature(self) -> float:
+        """True temperature of the tube behind the junction [degC]."""
+        return self._exchange_heater
+
     def velocity(self) -> float:
         """True velocity of the whole stream [mm/s], through what the film leaves open."""
         open_bore = self._line.bore - 2e-6 * self._film
-        return self._total() / (math.pi / 4.0 * open_bore**2)
+        return self._total() * self._uneven("carrier") / (math.pi / 4.0 * open_bore**2)
+
+    def _uneven(self, inlet: str) -> float:
+        """Share of an inlet that this parallel line gets, over an even share.
+
+        Each stream is split by its own distributor; the pattern is the laboratory's own.
+        """
+        if self._channel is None:
+            return 1.0
+        key = [self._p.seed or 0, self._channel, zlib.crc32(inlet.encode())]
+        score = np.random.default_rng(np.random.SeedSequence(key)).standard_normal()
+        return float(np.exp(self._p.flow["maldistribution"] * np.clip(score, -2.5, 2.5)))
+
+    def decay(self, time: Array) -> Array:
+        """Emission after a pulse at the probe, shape of `time` [ns], 1 at 0; 0 without dots."""
+        made = self._at_probe()
+        if made is None or made.units <= 0.0:
+            return np.zeros_like(time)
+        c = self._p.materials
+        share = optics.absorbed_share(made.ensemble, HC / 405.0, c) / made.lifetime
+        rate = 1.0 / made.lifetime[:, None]
+        lost = made.traps[:, None] * np.expm1(-c["trap_rate"] * time)[None, :]
+        return np.asarray(share @ np.exp(-rate * time + lost) / share.sum())
 
     def emission(self, wavelengths: Array, excitation: float = 365.0) -> Array:
         """Photons per second and nm that reach the detector, shape of `wavelengths` [nm].
@@ -231,12 +288,10 @@ class FlowPlant:
         made = self._at_probe()
         if made is None or made.units <= 0.0:
             return np.zeros_like(wavelengths)
-        c, path = self._p.materials, self._line.optical_path
         light = HC / excitation
-        shape = optics.emission_shape(made.ensemble, _ENERGY, light, c)
-        grid = np.append(_ENERGY, light)
-        dark = optics.absorbance(made.ensemble, grid, path, c)
-        leaving = shape * optics.escape(float(dark[-1]), dark[:-1])
+        shape = optics.emission_shape(made.ensemble, _ENERGY, light, self._p.materials)
+        dark = self._dark(made)
+        leaving = shape * optics.escape(float(np.interp(light, _ENERGY, dark)), dark)
         energy = HC / wavelengths
         per_energy = np.interp(energy, _ENERGY, leaving, left=0.0, right=0.0)
         rate = self._p.flow["photon_rate"] * self._lamp()
@@ -254,10 +309,15 @@ class FlowPlant:
         made = self._at_probe()
         if made is None or made.units <= 0.0:
             return np.full_like(wavelengths, baseline)
-        grid = np.linspace(HC / float(np.max(wavelengths)), HC / float(np.min(wavelengths)), 500)
-        c = self._p.materials
-        found = optics.absorbance(made.ensemble, grid, self._line.optical_path, c)
-        return np.asarray(np.interp(HC / wavelengths, grid, found) + baseline)
+        return np.asarray(np.interp(HC / wavelengths, _ENERGY, self._dark(made)) + baseline)
+
+    def _dark(self, made: Product) -> Array:
+        """Decadic absorbance of the dots over the optical path at `_ENERGY`."""
+        if self._absorbed is None or self._absorbed[0] is not made:
+            path = self._line.optical_path
+            found = optics.absorbance(made.ensemble, _ENERGY, path, self._p.materials)
+            self._absorbed = (made, found)
+        return self._absorbed[1]
 
     def truth(self) -> dict[str, Any]:
         """Hidden true state: mean edge [nm], fractions, quantum yield, film [nm]."""
@@ -293,7 +353,10 @@ class FlowPlant:
         line, f = self._line, self._p.flow
         name = "washout_single" if self._carrier == "none" else "washout_segmented"
         volume = line.dead_volume + line.area * self._position + line.cell_volume
-        shares = self._history.at(volume, f[name])
+        shares = {
+            n: v * self._uneven(n) * self._ripple(n)
+            for n, v in self._history.at(volume, f[name]).items()
+        }
         contents = {**self._inlets, _RESTING: Composition()}
         feed_parts = [(v, contents[n]) for n, v in shares.items() if self._is_feed(n)]
         salt_parts = [(v, contents[n]) for n, v in shares.items() if not self._is_feed(n)]
@@ -302,29 +365,50 @@ class FlowPlant:
             return None
         fed, salted = sum(v for v, _ in feed_parts), sum(v for v, _ in salt_parts)
         share = fed / (fed + salted)
-        return product(feed, mix(feed_parts + salt_parts), share, self._conditions(share), self._p)
+        hot = sum(v for n, v in shares.items() if n in self._octadecene)
+        at = self._conditions(share, hot > 0.5 * (fed + salted))
+        held = (
+            *(f"{v / (fed + salted):.5e}{n}" for n, v in sorted(shares.items())),
+            *(f"{t:.5e}" for t in (at.mixing_time, at.growth_time, at.exchange_time)),
+            *(f"{t:.5e}" for t in (at.temperature, at.at_probe)),
+        )
+        if self._last is None or self._last[0] != held:
+            made = product(feed, mix(feed_parts + salt_parts), share, at, self._p)
+            self._last = (held, made)
+        return self._last[1]
+
+    def _ripple(self, inlet: str) -> float:
+        """Flow over its mean as the spindle turns (a hidden lab's pumps only)."""
+        if self._p.seed is None or inlet == _RESTING:
+            return 1.0
+        phase = math.pi * self._p.keyed_normal("phase", inlet)
+        turned = 2.0 * math.pi * self._flows[inlet] * self._clock / _STROKE
+        return 1.0 + self._p.flow["pump_ripple"] * math.sin(turned + phase)
 
     def _is_feed(self, inlet: str) -> bool:
         return self._stages.get(inlet, "synthesis") == "synthesis"
 
-    def _conditions(self, share: float) -> Conditions:
-        pair = hydrodynamics.FLUID_PAIRS[self._carrier]
+    def _conditions(self, share: float, octadecene: bool) -> Conditions:
+        pair = hydrodynamics.fluid_pair("octadecene" if octadecene else "toluene", self._carrier)
+        f, line = self._p.flow, self._line
         velocity = max(self.velocity(), 1e-3)
         liquid = sum(self._flows.values())
         before = velocity * (self._carrier_flow + share * liquid) / self._total()
         salted = share < 1.0 - 1e-9
-        first = min(self._line.junction, self._position) if salted else self._position
-        behind = max(self._position - self._line.junction, 0.0) if salted else 0.0
+        first = min(line.junction, self._position) if salted else self._position
+        behind = max(self._position - line.junction, 0.0) if salted else 0.0
+        mixing = hydrodynamics.mixing_time(pair, before, line.bore, kappa=f["song_kappa"])
         return Conditions(
-            mixing_time=hydrodynamics.mixing_time(
-                pair, before, self._line.bore, kappa=self._p.flow["song_kappa"]
-            ),
+            mixing_time=mixing,
             growth_time=first / before,
             exchange_time=behind / velocity,
-            spread=hydrodynamics.residence_quantiles(
-                pair, velocity, self._line.bore, self._position
-            ),
+            spread=hydrodynamics.residence_quantiles(pair, velocity, line.bore, self._position),
             temperature=self._heater + KELVIN,
+            mixing_spread=mixing_spread(mixing, pair.two_phase, f),
+            entry=f["ambient"] + KELVIN,
+            exchange_temperature=self._exchange_heater + KELVIN if salted else None,
+            octadecene=octadecene,
+            model=self._model,
         )
 
 

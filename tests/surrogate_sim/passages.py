@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from surrogate_sim import hydrodynamics, optics
-from surrogate_sim.flow import Composition, Conditions, Product, mix, product
+from surrogate_sim.flow import Composition, Conditions, Product, mix, mixing_spread, product
+from surrogate_sim.flow_formation import Model
 from surrogate_sim.materials import HC
 from surrogate_sim.parameters import FlowParameters, nominal
 from surrogate_sim.plants.flow import FlowPlant, Line
@@ -44,20 +45,26 @@ def made(
     temperature: float = 25.0,
     salt: Composition | None = None,
     parameters: FlowParameters | None = None,
+    model: Model = "reduced",
+    octadecene: bool = False,
 ) -> Product:
     """Make dots under steady conditions; a salt stream takes a fifth of the liquid."""
     parameters, of = parameters or nominal(), of or feed()
-    pair = hydrodynamics.FLUID_PAIRS[carrier]
+    pair = hydrodynamics.fluid_pair("octadecene" if octadecene else "toluene", carrier)
     share = 1.0 if salt is None else 0.8
     joined = of if salt is None else mix([(0.8, of), (0.2, salt)])
     before = position if salt is None else min(JUNCTION, position)
     kappa = parameters.flow["song_kappa"]
+    mixing = hydrodynamics.mixing_time(pair, velocity, BORE, kappa=kappa)
     conditions = Conditions(
-        mixing_time=hydrodynamics.mixing_time(pair, velocity, BORE, kappa=kappa),
+        mixing_time=mixing,
         growth_time=before / velocity,
         exchange_time=(position - before) / velocity,
         spread=hydrodynamics.residence_quantiles(pair, velocity, BORE, position),
         temperature=temperature + 273.15,
+        mixing_spread=mixing_spread(mixing, pair.two_phase, parameters.flow),
+        octadecene=octadecene,
+        model=model,
     )
     return product(of, joined, share, conditions, parameters)
 

@@ -59,15 +59,6 @@ def test_every_element_is_conserved(
         assert free >= -1e-6 * max(total, 1.0)
 
 
-def test_mixing_anchors_the_published_energies() -> None:
-    """Kerr 2019: 2.52 eV at 100 mm/s and 2.43 eV at 12 mm/s (FL-01, FL-02)."""
-    for velocity, published, band in ((100.0, 2.52, 0.03), (12.0, 2.43, 0.025)):
-        units = flow.formula_units(FEED, 298.15, P.flow)
-        at = conditions(velocity)
-        size = flow.mean_edge(replace(FEED, amine=0.04), at, units, P.flow)
-        assert float(emission_energy(size)) == pytest.approx(published, abs=band)
-
-
 def test_faster_flow_is_bluer_over_ten_speeds() -> None:
     """Epps 2017 (FL-03)."""
     energies = [

@@ -1,7 +1,4 @@
-"""Rows of the validation table about flow (FL), judged on light as an instrument sees it.
-
-A strict xfail is a row that the reduced model misses; it fails here once the model meets it.
-"""
+"""Rows of the validation table about flow (FL), judged on light as an instrument sees it."""
 
 from __future__ import annotations
 
@@ -25,9 +22,6 @@ def test_faster_flow_is_bluer():
     assert np.all(np.diff(peaks) > 0.0)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="FL-06: one phase makes larger dots, which hides its spread"
-)
 def test_one_phase_emits_a_broader_line():
     # FL-06: at least 1.05 times the width of two phases
     one, two = (light(made(velocity=50.0, carrier=c)).width_nm for c in ("none", "gas"))
@@ -101,14 +95,12 @@ def test_fast_mixing_is_dimmer():
     assert fast < slow
 
 
-@pytest.mark.xfail(strict=True, reason="FL-15: the steeper sizing curve of small dots outweighs")
 def test_fast_mixing_is_narrower():
     # FL-15, linewidth
     fast, slow = (light(made(velocity=u)).width_nm for u in (100.0, 12.0))
     assert fast < slow
 
 
-@pytest.mark.xfail(strict=True, reason="FL-15: in energy the acid acts more on small dots")
 def test_acid_moves_the_energy_more_when_mixing_is_slow():
     # FL-15: 1.8 to 6.7 vol % of acid on the peak emission *energy*
     shifts = [
@@ -124,7 +116,6 @@ BRIGHTER_NOW = feed(lead=2.3, cs=0.57, br=5.5, acid=0.067, amine=0.089)
 """Best feeds that a global search found; the second with the constants of today."""
 
 
-@pytest.mark.xfail(strict=True, reason="FL-22: the best that a global search finds is 0.85")
 def test_best_quantum_yield():
     # FL-22: 90 to 100 %
     found = [

@@ -1,0 +1,252 @@
+"""Compiled method of characteristics for dots that nucleate from a feed and grow: few cohorts.
+
+Without coalescence a population balance moves along its characteristics: dots born together
+stay together. The kernel follows cohorts of nuclei instead of bins of size; monomer is what was
+supplied less what the cohorts hold, so that matter is conserved to rounding. Constants as in
+`surrogate_sim.population.Rates`; lengths [nm], times [s], dots [µM], formula units [mM].
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+COHORTS = 48
+_SHARE = 0.03  # largest relative change of monomer in a step while dots nucleate
+_MINOR = 2e-3  # share of all matter below which a cohort does not shorten the step
+_SMALLEST = 0.6  # nm; a dot that shrinks below one unit cell is dissolved
+
+
+@njit(cache=True)
+def supplied(time: float, times: Array, amounts: Array) -> float:
+    """Formula units supplied until `time` [mM]: the integral of a piecewise linear rate."""
+    if time <= times[0]:
+        return 0.0
+    last = times.shape[0] - 1
+    if time >= times[last]:
+        return float(amounts[last])
+    place = np.searchsorted(times, time)
+    step = times[place] - times[place - 1]
+    part = (time - times[place - 1]) / step
+    return float(amounts[place - 1] + part * (amounts[place] - amounts[place - 1]))
+
+
+@njit(cache=True)
+def nucleation(monomer: float, k: Array) -> tuple[float, float]:
+    """Rate [µM/s] and size [nm] of nuclei at a monomer concentration [mM]."""
+    if monomer <= 1.0001 * k[1]:
+        return 0.0, k[7]
+    ratio = math.log(monomer / k[1])
+    return k[5] * math.exp(-k[6] / ratio**2), max(k[7], k[8] * k[2] / ratio)
+
+
+@njit(cache=True)
+def _merge(number: Array, size: Array, count: int) -> int:
+    """Join the two neighbours that differ least in size; number and volume are kept."""
+    best, least = 1, 1e300
+    for i in range(1, count):
+        apart = abs(size[i] - size[i - 1]) * (number[i] + number[i - 1])
+        if apart < least:
+            best, least = i, apart
+    total = number[best - 1] + number[best]
+    cube = number[best - 1] * size[best - 1] ** 3 + number[best] * size[best] ** 3
+    if total > 0.0:
+        size[best - 1] = (cube / total) ** (1.0 / 3.0)
+    number[best - 1] = total
+    for i in range(best, count - 1):
+        number[i], size[i] = number[i + 1], size[i + 1]
+    return count - 1
+
+
+@njit(cache=True)
+def follow(
+    times: Array,
+    feed_times: Array,
+    feed_amounts: Array,
+    bare: Array,
+    capped: Array,
+    switch: float,
+    factor: float,
+    begin: float,
+    there: Array,
+    there_sizes: Array,
+    numbers: Array,
+    sizes: Array,
+) -> int:
+    """Follow the cohorts; write them at `times` into `numbers` and `sizes`, shape (t, n).
+
+    Returns the number of steps taken.
+
+    Args:
+        times: Shape (t,), rising, above zero [s].
+        feed_times: Shape (f,), rising [s].
+        feed_amounts: Shape (f,), supplied until then [mM].
+        bare: Constants in the order of `Rates.packed`, until `switch` [s].
+        capped: The same from then on.
+        switch: When the surface is capped [s].
+        factor: Formula units of a dot over the cube of its size [1/nm3].
+        begin: Time to start from; `times` before it are left alone [s].
+        there: Dots that are there already, at most n sizes [µM].
+        there_sizes: Their sizes, the oldest first [nm].
+        numbers: Overwritten [µM].
+        sizes: Overwritten [nm].
+    """
+    room = numbers.shape[1]
+    number, size = np.zeros(room + 1), np.ones(room + 1)
+    grown = np.empty(room + 1)
+    count, now, place, steps = there.shape[0], begin, 0, 0
+    fed, held = supplied(begin, feed_times, feed_amounts), 0.0
+    for i in range(count):
+        held += 1e-3 * factor * there[i] * there_sizes[i] ** 3
+    fits = min(1.0, 0.9999 * fed / max(held, 1e-300))  # what came cannot hold more than was fed
+    for i in range(count):
+        number[i], size[i] = fits * there[i], there_sizes[i]
+    monomer = fed - fits * held
+    while place < times.shape[0] and times[place] <= begin:
+        place += 1
+    supply_end = feed_times[feed_times.shape[0] - 1]
+    step = 1e-3 * times[0]
+    if supply_end > 0.0:
+        step = min(step, 1e-4 * supply_end)
+    while place < times.shape[0]:
+        steps += 1
+        k = bare if now < switch * (1.0 - 1e-12) else capped
+        ahead = times[place] - now
+        last = step >= ahead * (1.0 - 1e-9)
+        dt = ahead if last else step
+        if now < switch * (1.0 - 1e-12) and now + dt > switch:
+            dt, last = switch - now, False
+        fed = supplied(now + dt, feed_times, feed_amounts)
+        rate = (fed - supplied(now, feed_times, feed_amounts)) / dt
+        monomer_fed = max(fed, 1e-9)
+        # Monomer relaxes towards the balance of feed and uptake within the step.
+        pull, hold = 0.0, 0.0
+        for i in range(count):
+            lean = k[0] / (1.0 + size[i] / k[3])
+            take = 3e-3 * factor * number[i] * size[i] ** 2 * lean
+            pull += take
+            hold += take * k[1] * math.exp(min(k[2] / size[i], 60.0))
+        middle = monomer + 0.5 * dt * rate
+        if pull * dt > 1e-9:
+            steady = (rate + hold) / pull
+            x = pull * dt
+            middle = steady + (monomer - steady) * (-math.expm1(-x) / x)
+        middle = max(middle, 0.0)
+        held, lost, largest = 0.0, False, 0.0
+        for i in range(count):
+            lean = k[0] / (1.0 + size[i] / k[3])
+            first = lean * (middle - k[1] * math.exp(min(k[2] / size[i], 60.0)))
+            half = max(size[i] + 0.5 * dt * first, 0.5 * size[i])
+            lean = k[0] / (1.0 + half / k[3])
+            second = lean * (middle - k[1] * math.exp(min(k[2] / half, 60.0)))
+            grown[i] = max(size[i] + dt * second, 0.1)
+            if grown[i] < _SMALLEST:
+                lost = True
+            else:
+                volume = 1e-3 * factor * number[i] * grown[i] ** 3
+                held += volume
+                if volume > _MINOR * monomer_fed:
+                    largest = max(largest, abs(grown[i] / size[i] - 1.0))
+        born, seed = nucleation(middle, k)
+        units = 1e-3 * factor * seed**3
+        born = min(born * dt, 0.5 * max(fed - held, 0.0) / units)
+        born = born if born > 1e-12 else 0.0
+        left = fed - held - born * units
+        change = abs(left - monomer) / max(max(left, monomer), 3.0 * k[1])
+        active = born * dt > 0.0 and born > 1e-4 * (number[:count].sum() + 1e-9)
+        limit = _SHARE if active or count == 0 else 10.0 * _SHARE
+        worst = max(change / limit, largest / (2.0 * _SHARE))
+        if left < 0.0:
+            worst = max(worst, 4.0)
+        if worst > 2.0 and dt > 1e-9 * times[place]:
+            step = dt * max(0.25, 1.0 / worst)
+            continue
+        for i in range(count):
+            size[i] = grown[i]
+        if lost:
+            kept = 0
+            for i in range(count):
+                if size[i] >= _SMALLEST:
+                    number[kept], size[kept] = number[i], size[i]
+                    kept += 1
+            count = kept
+        if born > 1e-12:
+            number[count], size[count] = born, seed
+            count += 1
+            if count > room:
+                count = _merge(number, size, count)
+        monomer = max(left, 0.0)
+        now += dt
+        if last:
+            now = times[place]
+            numbers[place, :] = 0.0
+            sizes[place, :] = 1.0
+            for i in range(count):
+                numbers[place, i], sizes[place, i] = number[i], size[i]
+            place += 1
+            step = max(step, dt)
+        step = max(step, dt) * 1.0 if last else dt
+        step *= min(1.6, 1.0 / max(worst, 1e-3)) if worst > 0.7 else 1.6
+        step = max(step, 1e-10 * times[min(place, times.shape[0] - 1)])
+    return steps
+
+
+@njit(cache=True)
+def unconverted(clock: Array, entered: Array, every: int, made: Array) -> None:
+    """Write what has entered and converted into `made`, every `every`-th point.
+
+    First-order loss on the clock of the rate, exact for an even entry within each step.
+
+    Args:
+        clock: Shape (m,), conversion times passed.
+        entered: Shape (m,), share of the solute that has entered.
+        every: Points per entry of `made`.
+        made: Shape (f,), overwritten.
+    """
+    left = 0.0
+    made[0] = 0.0
+    for i in range(clock.shape[0] - 1):
+        x = clock[i + 1] - clock[i]
+        mean = -math.expm1(-x) / x if x > 1e-9 else 1.0
+        left = left * math.exp(-x) + (entered[i + 1] - entered[i]) * mean
+        if (i + 1) % every == 0:
+            made[(i + 1) // every] = max(entered[i + 1] - left, made[(i + 1) // every - 1])
+
+
+@njit(cache=True)
+def share_out(number: Array, size: Array, edges: Array, volume: Array) -> None:
+    """Mean size of each of equal shares of volume.
+
+    Args:
+        number: Shape (t, n), dots of each size [µM].
+        size: Shape (t, n) [nm].
+        edges: Shape (t, c), overwritten; NaN where there are no dots [nm].
+        volume: Shape (t,), overwritten with the sum of number times size cubed.
+    """
+    classes = edges.shape[1]
+    for row in range(number.shape[0]):
+        order = np.argsort(size[row])
+        total = 0.0
+        for i in order:
+            total += max(number[row, i], 0.0) * size[row, i] ** 3
+        volume[row] = total
+        if total <= 1e-9:
+            edges[row, :] = np.nan
+            continue
+        room, place, moment = total / classes, 0, 0.0
+        for i in order:
+            mass = max(number[row, i], 0.0) * size[row, i] ** 3
+            while mass > 0.0 and place < classes:
+                part = min(mass, room)
+                moment += part * size[row, i]
+                mass -= part
+                room -= part
+                if room <= 1e-12 * total:
+                    edges[row, place] = moment * classes / total
+                    room, place, moment = total / classes, place + 1, 0.0
+        if place < classes:
+            edges[row, place] = moment / max(total / classes - room, 1e-300)
