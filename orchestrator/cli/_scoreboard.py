@@ -21,6 +21,10 @@ def print_scoreboard(scores: Sequence[Score], summary: dict[str, Any]) -> None:
     """Print every row, then the counts, on stdout."""
     console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
     console.print(_rows(scores))
+    for score in scores:
+        if score.passed is not True:
+            line = Text(f"{score.row.id} ", style="bold")
+            console.print(line.append(score.reason, style="not bold"))
     console.print(_counts(summary))
     console.print(
         "calibration: rows marked C or Z; held out: rows with an H in any part; null: a constant "
@@ -47,11 +51,8 @@ def _rows(scores: Sequence[Score]) -> Table:
             row.band,
             _word(score.passed),
             _word(score.null),
-            end_section=False,
         )
-        if score.passed is not True:
-            table.add_row("", "", "", Text(score.reason, style="italic dim"))
-    table.caption = "* moved from held out; italics: why a row is missed or not judged"
+    table.caption = "* moved from held out"
     return table
 
 

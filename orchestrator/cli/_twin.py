@@ -52,6 +52,9 @@ def twin_run(
         int | None,
         typer.Option("--lab-seed", min=0, help="The hidden lab of this seed, not the nominal."),
     ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="full or reduced, where a twin has both.")
+    ] = None,
     spectra: Annotated[
         Path | None,
         typer.Option("--spectra", metavar="FILE", help="Write raw spectra (.json or .npz)."),
@@ -65,7 +68,7 @@ def twin_run(
     if spectra is not None:
         check_suffix(spectra)
     recipe = parse_settings(chosen, assignments or [])
-    document, raw = run_twin(chosen, recipe, lab_seed)
+    document, raw = run_twin(chosen, recipe, lab_seed, model)
     if spectra is not None:
         write_spectra(spectra, raw)
         say(f"{len(raw)} spectra written to {spectra}")

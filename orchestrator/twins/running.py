@@ -28,12 +28,25 @@ from orchestrator.errors import InputRefusedError
 from orchestrator.twins.catalogue import Twin
 
 SUFFIXES = (".json", ".npz")
+_ONLY = "full"
+_SEVERAL = ("flow_synthesis",)  # stations that take `model` in their lab
 
 
-def station_of(twin: Twin, hidden: int | None = None) -> SimulatedStation:
-    """Build the twin's station: the nominal lab, or the hidden lab of a seed."""
-    lab = None if hidden is None else {"hidden": hidden}
-    return cast(SimulatedStation, create_station(twin.name, lab))
+def station_of(
+    twin: Twin, hidden: int | None = None, model: str | None = None
+) -> SimulatedStation:
+    """Build the twin's station: the nominal lab, or the hidden lab of a seed.
+
+    Raises:
+        InputRefusedError: the station has no such model.
+    """
+    lab: dict[str, Any] = {} if hidden is None else {"hidden": hidden}
+    if model is not None and (twin.name in _SEVERAL or model != _ONLY):
+        lab["model"] = model
+    try:
+        return cast(SimulatedStation, create_station(twin.name, lab or None))
+    except InstrumentError as error:
+        raise InputRefusedError(str(error)) from error
 
 
 def parse_settings(twin: Twin, words: Sequence[str]) -> dict[str, Value]:
@@ -105,14 +118,14 @@ def complete(
 
 
 def run_twin(
-    twin: Twin, recipe: Mapping[str, Value], hidden: int | None = None
+    twin: Twin, recipe: Mapping[str, Value], hidden: int | None = None, model: str | None = None
 ) -> tuple[dict[str, Any], tuple[Spectrum, ...]]:
     """Run a complete recipe; return the document of `twin run` and the raw spectra.
 
     Raises:
         InputRefusedError: the station refuses the recipe; nothing has moved.
     """
-    station = station_of(twin, hidden)
+    station = station_of(twin, hidden, model)
     units = {p.name: p.unit for p in station.description.parameters}
     station.open()
     try:
@@ -140,7 +153,7 @@ def _document(
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "twin": twin.name,
-        "model": str(getattr(station, "model", "full")),
+        "model": _model(measured),
         "recipe": _quantities(recipe, units),
         "achieved": _quantities(measured.achieved if measured else {}, units),
         "observables": {
@@ -165,6 +178,12 @@ def _document(
         "conditions": {n: dict(c) for n, c in (measured.conditions if measured else {}).items()},
         "warnings": list(measured.warnings) if measured else [],
     }
+
+
+def _model(measured: Measurement | None) -> str:
+    """Which model ran: what the measurement says, where the station has several."""
+    entry = measured.conditions.get("model") if measured else None
+    return _ONLY if entry is None else str(entry["value"])
 
 
 def _truth(station: SimulatedStation) -> Mapping[str, float]:

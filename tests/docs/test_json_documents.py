@@ -113,6 +113,8 @@ def _fields(document: Any) -> set[str]:
         ("db current", ["db", "current"]),
         ("db rebuild", ["db", "rebuild"]),
         ("doctor", ["doctor"]),
+        ("twin list", ["twin", "list"]),
+        ("twin calibrate", ["twin", "calibrate", "micropipette", "--evaluations", "0"]),
     ],
 )
 def test_listed_documents(ask: Ask, command: str, words: list[str]) -> None:
@@ -124,3 +126,28 @@ def test_field_table_of_a_campaign_names_what_is_printed(ask: Ask) -> None:
     rows = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", table, re.M))))
     elsewhere = {"parent", "forked_at", "at", "imported", "skipped"}
     assert rows - set(ask("show", "tiny")) == elsewhere
+
+
+def test_twin_run(ask: Ask) -> None:
+    shown, printed = _shown("twin"), ask("twin", "run", "larp_plate", "--set", "duration=1")
+    assert set(shown) == set(printed)
+    for name, entry in shown["series"].items():
+        assert set(entry) == set(printed["series"][name])
+    assert set(shown["observables"]["peak_emission"]) == set(printed["observables"]["intensity"])
+    assert set(shown["verdict"]) == set(printed["verdict"])
+
+
+def test_twin_validate(ask: Ask) -> None:
+    shown, printed = _shown("summary"), ask("twin", "validate", "--row", "MP-01", "--row", "MP-04")
+    assert set(shown) == set(printed)
+    assert set(shown["rows"][0]) == set(printed["rows"][0])
+    assert set(shown["rows"][0]["checks"][0]) == set(printed["rows"][0]["checks"][0])
+    assert set(shown["summary"]) == set(printed["summary"])
+    assert set(shown["summary"]["tier_1"]) == set(printed["summary"]["all"])
+    counts = printed["summary"]["tier_1"]["held_out"]
+    assert set(shown["summary"]["tier_1"]["held_out"]) == set(counts)
+
+
+@pytest.mark.slow
+def test_twin_shap(ask: Ask) -> None:
+    assert _fields(ask("twin", "shap")) == _listed("twin shap")

@@ -123,7 +123,7 @@ def _mp04(p: TwinParameters) -> tuple[Check, ...]:
     field = bromide_field(consumption_rate(p.own), 60.0, p.own)
     start, end = field.along(np.array([60.0, 1500.0]))
     drop = 100.0 * (1.0 - end / start)
-    return (Check("drop over 1.5 um", drop, -math.inf, 12.0, "percent", "H", "percent"),)
+    return (Check("drop over 1.5 um", drop, -math.inf, 12.0, "percent", "H", "difference"),)
 
 
 def _mp05(p: TwinParameters) -> tuple[Check, ...]:
@@ -131,7 +131,7 @@ def _mp05(p: TwinParameters) -> tuple[Check, ...]:
     distance = np.linspace(1000.0, 9000.0, 17)
     apart = 100.0 * np.abs(field.along(distance, np.pi / 4.0) / field.along(distance) - 1.0)
     most = float(apart.max())
-    return (Check("0 against 45 deg", most, -math.inf, 2.0, "percent", "H", "percent"),)
+    return (Check("0 against 45 deg", most, -math.inf, 2.0, "percent", "H", "difference"),)
 
 
 def _mp06(p: TwinParameters) -> tuple[Check, ...]:
@@ -218,7 +218,7 @@ def _mp13(p: TwinParameters) -> tuple[Check, ...]:
             shift_in(closely(p, 180.0, tip_diameter=tip, laser_irradiance=w), 180.0)
             for w in (60.0, 120.0)
         )
-        found.append(Check(f"{name}: ratio", bright / usual, 0.8, 1.2, "", "H", "ratio", 1.0))
+        found.append(difference(f"{name}: change", bright / usual - 1.0, -0.2, 0.2, "H"))
     return tuple(found)
 
 
@@ -277,7 +277,7 @@ def _mp18(p: TwinParameters) -> tuple[Check, ...]:
         time, values = coarse.series(name)
         apart = values - np.array([fine.mean(name, t - 1.5, t + 1.5) for t in time])
         rms = float(np.sqrt(np.mean(apart**2)))
-        found.append(Check(f"{label}, rms", rms, -math.inf, 2.0, "nm", "H", "rms_nm"))
+        found.append(Check(f"{label}, rms", rms, -math.inf, 2.0, "nm", "H", "difference"))
     return tuple(found)
 
 
