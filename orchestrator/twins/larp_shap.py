@@ -6,6 +6,7 @@ held out, random state 42, SHAP values on the held-out wells.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -157,7 +158,9 @@ def importance(table: Array, target: Array) -> Importance:
         ScienceMissingError: the extra `science` is not installed.
     """
     try:
-        import shap
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # shap's import uses what matplotlib will drop
+            import shap
         from sklearn.ensemble import RandomForestRegressor
         from sklearn.model_selection import train_test_split
     except ImportError as error:
