@@ -56,7 +56,7 @@ class Twin:
     def _attribute(self, name: str) -> Mapping[str, Any]:
         if importlib.util.find_spec(self.module) is None:
             return {}
-        found: Mapping[str, Any] = getattr(importlib.import_module(self.module), name)
+        found: Mapping[str, Any] = getattr(importlib.import_module(self.module), name, {})
         return found
 
     def sources(self) -> list[str]:

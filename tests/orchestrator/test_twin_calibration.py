@@ -58,9 +58,11 @@ def test_the_file_is_read_again_with_fitted_values_alone_changed():
             assert constant == before[name]
 
 
-@pytest.mark.parametrize("name", ["micropipette", "topo_batch", "larp_plate", "anion_exchange"])
+@pytest.mark.parametrize("name", TWINS)
 def test_every_twin_has_a_fit_of_constants_that_it_says_are_fitted(name):
     twin = TWINS[name]
+    if not twin.fitted():
+        pytest.skip(f"{name} says that nothing of it is fitted")
     fit = fit_of(twin)
     assert {p.name for p in fit.priors} <= set(twin.fitted())
     own = twin.nominal().own
