@@ -9,7 +9,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format lint types imports docs science bench clean distclean
+.PHONY: help setup demo test check format lint types imports docs science twins bench clean distclean
 
 VENV ?= .venv
 WORKERS ?= 2
@@ -94,6 +94,9 @@ docs: setup
 
 science: setup ## the scientific runs of minutes
 	@"$(BIN)/python" -m pytest -q -n $(WORKERS) -m slow --timeout 7200
+
+twins: setup ## judge the twins on every published figure; write their plots and pages
+	@"$(BIN)/python" -m orchestrator.twins.pages --score
 
 bench: setup ## compare with other tools, as JSON
 	@for script in benchmarks/[a-z]*.py; do \
