@@ -17,7 +17,7 @@ from orchestrator.report._words import label, title, unit_text
 
 SHOWN = 6
 _ABSCISSA = {"ns": "time", "nm": "wavelength", "deg": "diffraction angle", "eV": "energy"}
-_SHOWN_ELSEWHERE = ("dark", "absorbance")
+_NOT_OF_THE_SAMPLE = {"dark", "reference"}
 _WIDEST_BAR = 30  # bins of a counted list
 
 
@@ -39,7 +39,8 @@ def _illustration(record: Record, trial: int, found: Sequence[StoredSpectrum]) -
 
 
 def _is_sample(spectrum: StoredSpectrum) -> bool:
-    known = is_emission(spectrum.name) or spectrum.name.startswith(_SHOWN_ELSEWHERE)
+    known = is_emission(spectrum.name) or spectrum.name.startswith("absorbance")
+    known = known or bool(_NOT_OF_THE_SAMPLE.intersection(spectrum.name.split("_")))
     return spectrum.values.ndim == 1 and len(spectrum.axis) > 2 and not known
 
 

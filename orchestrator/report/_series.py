@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from instruments import Series
 from orchestrator.report._figure import BLUE, ORANGE, PURPLE, Illustration, Layout, panels
 from orchestrator.report._frames import scale_of_time
-from orchestrator.report._marks import shade
+from orchestrator.report._marks import shade, widen
 from orchestrator.report._record import Record
 from orchestrator.report._section import Section
 from orchestrator.report._spectra import chosen_trials
@@ -71,6 +71,8 @@ def _panel(record: Record, axes: Axes, found: Found, name: str, size: float) -> 
             )  # fmt: skip
     axes.set_ylabel(axis_label(name, unit), fontsize=8.0)
     if record.unit(name) == unit:
+        values = [v for every in found.values() for s in every if s.name == name for v in s.values]
+        axes.set_ylim(*widen([float(v) for v in values], record.wishes(name)))
         shade(axes, record.wishes(name))
 
 
