@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from orchestrator.campaign import Campaign, best_trial, check_campaign, read_document
 from orchestrator.ledger import Ledger, TrialRow
@@ -24,7 +25,7 @@ EXAMPLES = {
     if "station" in (document := read_document(path))
 }
 STATIONS = ("anion_exchange", "flow_synthesis", "larp_plate", "micropipette", "topo_batch")
-LARGEST = 5e6  # bytes per trial in the database
+LARGEST = 5e6  # bytes of raw data per trial
 # What a page shows of raw data, beside the flow line's spectra.
 FIGURES = {
     "anion_exchange": {"frames", "samples", "series"},
@@ -55,7 +56,8 @@ def launched(document: dict[str, Any], folder: Path) -> Iterator[Ran]:
         number = create_campaign(ledger, campaign)
         assert drive(ledger, number, Silent()) == "finished"
         trials = ledger.trials(number)
-        size = sum(p.stat().st_size for p in folder.glob("record.db*"))  # with its log
+        with ledger.engine.connect() as connection:
+            size = connection.execute(text("SELECT sum(length(data)) FROM array")).scalar_one()
         yield Ran(ledger, number, campaign, trials, size / len(trials))
 
 
