@@ -175,7 +175,7 @@ PARAMETERS = (
         0.5,
         _WITH_SALT,
     ),
-    _number("temperature", "temperature of the tube", "degC", 20.0, 200.0, 25.0),
+    _number("temperature", "temperature of the tube", "degC", 20.0, 220.0, 25.0),
     _number(
         "exchange_temperature",
         "temperature of the second reactor, behind the exchange junction",
@@ -200,7 +200,7 @@ OBSERVABLES = (
     ObservableDeclaration("plqy", "photoluminescence quantum yield, in line", ""),
     ObservableDeclaration("intensity", "detected rate in the emission line", "counts/s"),
     ObservableDeclaration("first_exciton", "first excitonic absorption", "nm", True),
-    ObservableDeclaration("lifetime", "mean lifetime of the emission, by amplitude", "ns"),
+    ObservableDeclaration("lifetime", "mean lifetime of the emission, weighted by light", "ns"),
     ObservableDeclaration("emission_range", "largest less least peak of parallel lines", "nm"),
     ObservableDeclaration("fwhm_range", "largest less least linewidth of parallel lines", "nm"),
 )

@@ -15,8 +15,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-COHORTS = 48
-_SHARE = 0.03  # largest relative change of monomer in a step while dots nucleate
+COHORTS = 32
+FINE = 16
+FEED_POINTS = 49
+"""Steps within an interval of the feed's table."""
+_SHARE = 0.035  # largest relative change of monomer in a step while dots nucleate
 _MINOR = 2e-3  # share of all matter below which a cohort does not shorten the step
 _SMALLEST = 0.6  # nm; a dot that shrinks below one unit cell is dissolved
 
@@ -97,7 +100,7 @@ def follow(
     """
     room = numbers.shape[1]
     number, size = np.zeros(room + 1), np.ones(room + 1)
-    grown = np.empty(room + 1)
+    grown, steep = np.empty(room + 1), np.empty(room + 1)
     count, now, place, steps = there.shape[0], begin, 0, 0
     fed, held = supplied(begin, feed_times, feed_amounts), 0.0
     for i in range(count):
@@ -129,7 +132,8 @@ def follow(
             lean = k[0] / (1.0 + size[i] / k[3])
             take = 3e-3 * factor * number[i] * size[i] ** 2 * lean
             pull += take
-            hold += take * k[1] * math.exp(min(k[2] / size[i], 60.0))
+            steep[i] = k[1] * math.exp(min(k[2] / size[i], 60.0))
+            hold += take * steep[i]
         middle = monomer + 0.5 * dt * rate
         if pull * dt > 1e-9:
             steady = (rate + hold) / pull
@@ -139,10 +143,15 @@ def follow(
         held, lost, largest = 0.0, False, 0.0
         for i in range(count):
             lean = k[0] / (1.0 + size[i] / k[3])
-            first = lean * (middle - k[1] * math.exp(min(k[2] / size[i], 60.0)))
+            first = lean * (middle - steep[i])
             half = max(size[i] + 0.5 * dt * first, 0.5 * size[i])
             lean = k[0] / (1.0 + half / k[3])
-            second = lean * (middle - k[1] * math.exp(min(k[2] / half, 60.0)))
+            apart = k[2] * (1.0 / half - 1.0 / size[i])
+            if abs(apart) < 0.2:  # e^x to third order, which is within 1e-4
+                turned = 1.0 + apart * (1.0 + apart * (0.5 + apart / 6.0))
+            else:
+                turned = math.exp(min(apart, 60.0))
+            second = lean * (middle - steep[i] * turned)
             grown[i] = max(size[i] + dt * second, 0.1)
             if grown[i] < _SMALLEST:
                 lost = True
@@ -196,25 +205,49 @@ def follow(
 
 
 @njit(cache=True)
-def unconverted(clock: Array, entered: Array, every: int, made: Array) -> None:
-    """Write what has entered and converted into `made`, every `every`-th point.
+def feed_table(
+    mixing: float,
+    conversion: float,
+    energy: float,
+    cold: float,
+    lag: float,
+    last: float,
+    time: Array,
+    made: Array,
+) -> None:
+    """Write when how much of the solute has become monomer, as a share, shape (f,) each.
 
-    First-order loss on the clock of the rate, exact for an even entry within each step.
+    Solute enters evenly over `mixing` and converts at first order, on the clock of a rate that
+    follows the liquid's temperature T - (T - T_in) e^(-t / lag); exact for an even entry within
+    each of the fine steps.
 
     Args:
-        clock: Shape (m,), conversion times passed.
-        entered: Shape (m,), share of the solute that has entered.
-        every: Points per entry of `made`.
-        made: Shape (f,), overwritten.
+        mixing: [s].
+        conversion: First-order time at the tube's temperature [s].
+        energy: Activation energy over k_B T at that temperature.
+        cold: (T - T_in) / T.
+        lag: [s].
+        last: Last time of the table [s].
+        time: Overwritten [s].
+        made: Overwritten, from 0 to 1.
     """
+    points = time.shape[0]
+    time[0], made[0] = 0.0, 0.0
     left = 0.0
-    made[0] = 0.0
-    for i in range(clock.shape[0] - 1):
-        x = clock[i + 1] - clock[i]
-        mean = -math.expm1(-x) / x if x > 1e-9 else 1.0
-        left = left * math.exp(-x) + (entered[i + 1] - entered[i]) * mean
-        if (i + 1) % every == 0:
-            made[(i + 1) // every] = max(entered[i + 1] - left, made[(i + 1) // every - 1])
+    for i in range(1, points):
+        time[i] = last * 10.0 ** (-3.0 * (points - 1 - i) / (points - 2))
+        step = (time[i] - time[i - 1]) / FINE
+        for j in range(FINE):
+            middle = time[i - 1] + (j + 0.5) * step
+            chill = cold * math.exp(-middle / lag)
+            x = step * math.exp(-energy * chill / (1.0 - chill)) / conversion
+            begin, end = middle - 0.5 * step, middle + 0.5 * step
+            entered = (min(end, mixing) - min(begin, mixing)) / mixing
+            mean = -math.expm1(-x) / x if x > 1e-9 else 1.0
+            left = left * math.exp(-x) + entered * mean
+        made[i] = max(min(time[i], mixing) / mixing - left, made[i - 1])
+    for i in range(points):
+        made[i] /= made[points - 1]
 
 
 @njit(cache=True)
@@ -250,3 +283,56 @@ def share_out(number: Array, size: Array, edges: Array, volume: Array) -> None:
                     room, place, moment = total / classes, place + 1, 0.0
         if place < classes:
             edges[row, place] = moment / max(total / classes - room, 1e-300)
+
+
+@njit(cache=True)
+def form_many(
+    values: Array,
+    scores: Array,
+    bare: Array,
+    capped: Array,
+    times: Array,
+    edges: Array,
+    volume: Array,
+) -> None:
+    """Form dots of many recipes by cohorts, each for several elements of the fluid.
+
+    Args:
+        values: Shape (r, 9): units, mixing time, mixing spread, conversion time, its energy, cold,
+            heating lag, tail of conversion and of heating [s], 1 / cell.
+        scores: Shape (e,), standard normal scores of the elements.
+        bare: Shape (r, k), constants before capping.
+        capped: Shape (r, k), constants after it.
+        times: Shape (r, t), rising [s].
+        edges: Shape (r, e, t, c), overwritten [nm].
+        volume: Shape (r, e, t), overwritten, number times size cubed [µM nm3].
+    """
+    nothing = np.zeros(0)
+    count = times.shape[1]
+    numbers, sizes = np.zeros((count, COHORTS)), np.ones((count, COHORTS))
+    feed_time, made = np.empty(FEED_POINTS), np.empty(FEED_POINTS)
+    for recipe in range(values.shape[0]):
+        units, mixing_time, spread, conversion, energy, cold, lag, tail, factor = values[recipe]
+        for element in range(scores.shape[0]):
+            mixing = mixing_time * math.exp(spread * scores[element])
+            warm = lag if cold > 1e-6 else 0.0
+            last = 2.0 * tail * conversion + mixing + 5.0 * warm
+            feed_table(mixing, conversion, energy, cold, lag, last, feed_time, made)
+            made *= units
+            switch = mixing + tail * conversion + 3.0 * warm
+            numbers[:, :], sizes[:, :] = 0.0, 1.0
+            follow(
+                times[recipe],
+                feed_time,
+                made,
+                bare[recipe],
+                capped[recipe],
+                switch,
+                factor,
+                0.0,
+                nothing,
+                nothing,
+                numbers,
+                sizes,
+            )
+            share_out(numbers, sizes, edges[recipe, element], volume[recipe, element])

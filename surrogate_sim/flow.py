@@ -227,7 +227,7 @@ def trap_density(
     """Surface traps [1/nm2] of each class, shape (n,).
 
     A halide site is a trap where neither a ligand pair nor excess bromide fills it; excess lead
-    draws iodide from the surface.
+    draws iodide from the surface. Time in heat anneals what growth froze in (second order).
     """
     per_lead = feed.bromide / max(feed.lead, _LEAST)
     vacancy = float(expit((f["bromide_full"] - per_lead) / f["bromide_width"]))
@@ -239,16 +239,15 @@ def trap_density(
     rich = float(np.logaddexp(0.0, 8.0 * (1.0 / max(per_caesium, _LEAST) - 1.0)) / 8.0)
     fast = f["reaction_time"] / (at.mixing_time + f["reaction_time"])
     unfilled = f["site_share"] + (1.0 - f["site_share"]) * vacancy
-    base = (
-        f["trap_floor"]
-        + f["trap_uncovered"] * unfilled * (1.0 - covered) ** 2
-        + f["trap_bromide"] * vacancy
+    healed = f["anneal_rate"] * _arrhenius(f["anneal_energy"], at.temperature) * at.growth_time
+    base = (f["trap_floor"] + f["trap_uncovered"] * unfilled * (1.0 - covered) ** 2) + (
+        f["trap_bromide"] * vacancy
         + f["trap_excess_bromide"] * excess**2
         + f["trap_amine"] * free_amine**2
         + f["trap_acid"] * free_acid**2
         + f["trap_lead_poor"] * rich
         + f["trap_fast_mixing"] * fast**2
-    )
+    ) / (1.0 + healed)
     bound = f["trap_lead_iodide"] * max(per_caesium - 1.0, 0.0)
     halide = f["trap_chloride"] * chloride + (f["trap_iodide"] + bound) * iodide
     return np.asarray(base + halide + f["trap_salt"] * salt)
@@ -328,7 +327,7 @@ def observed(
     """Let dots exchange, cap and shine; arguments as `product` and `sizes` give them."""
     f = p.flow
     time = np.repeat(at.exchange_time * at.spread, edge.size // at.spread.size)
-    chloride, iodide, kept = _exchange(joined, float(amount.sum()), edge, time, at.at_probe, f)
+    chloride, iodide, kept = exchange(joined, float(amount.sum()), edge, time, at.at_probe, f)
     covered = coverage(feed, at.at_probe, f)
     traps = trap_density(feed, at, covered, chloride, iodide, joined.zinc, f)
     lifetime = optics.radiative_lifetime(edge, chloride, iodide, p.materials)
@@ -354,7 +353,7 @@ def observed(
     )
 
 
-def _exchange(
+def exchange(
     joined: Composition, units: float, edge: Array, time: Array, temperature: float, f: Constants
 ) -> tuple[Array, Array, float]:
     """Chloride and iodide fraction of each class, and the share of dots that survive."""

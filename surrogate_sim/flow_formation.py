@@ -10,6 +10,7 @@ element, the *reduced* one follows cohorts along its characteristics; the physic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -29,11 +30,11 @@ CLASSES = 4
 ELEMENTS = 5
 """Fluid elements of equal share that stand for the spread of mixing times."""
 _NODES = np.array([-1.5, 0.0, 1.5])  # standard normal scores of the elements that are solved
-_BINS = 64
+_BINS = 72
 _SCALE = 1e-3  # the balance counts in thousandths of its units, so that traces cost no steps
 _TOLERANCE = 1e-3
-_FEED_POINTS = 48
 _BULK = 30.0  # nm; larger crystals are bulk, which both models follow by cohorts
+_BURST = 5  # place of the burst in `Rates.packed`
 _TAIL = 6.0  # conversion times after which the surface counts as capped
 
 
@@ -120,12 +121,47 @@ def form(what: Formation, longest: float, model: Model) -> Growth:
     Inputs count to five digits, so that a plant that reads its line again and again, while
     flows settle to the last bit, solves the balance once.
     """
-    values = (_rounded(getattr(what, name)) for name in Formation.__slots__)
-    return _formed(Formation(*values), float(2.0 ** np.ceil(np.log2(max(longest, 1.0)))), model)
+    rounded = Formation(*(_rounded(getattr(what, name)) for name in Formation.__slots__))
+    if rounded.units <= 0.0:
+        return Growth(
+            np.array([0.02, 1.0]), np.full((ELEMENTS, 2, CLASSES), 2.0), np.zeros((ELEMENTS, 2))
+        )
+    grown = _formed(rounded, float(2.0 ** np.ceil(np.log2(max(longest, 1.0)))), model)
+    return replace(grown, bound=grown.bound * (what.units / rounded.units))
 
 
 def _rounded(value: float) -> float:
     return float(f"{value:.4e}")
+
+
+def form_many(what: Sequence[Formation], times: Array) -> tuple[Array, Array]:
+    """Form dots of many recipes at once by the reduced model.
+
+    Args:
+        what: What decides formation, r of them.
+        times: Shape (r, t), rising [s].
+
+    Returns:
+        Sizes, shape (r, e, t, c) [nm], and bound units, shape (r, e, t) [mmol/L].
+    """
+    names = (
+        "units", "mixing_time", "mixing_spread", "conversion_time", "conversion_energy", "cold",
+        "heating_time",
+    )  # fmt: skip
+    rows = [[*(getattr(w, n) for n in names), _TAIL, 1.0 / w.cell] for w in what]
+    shape = (len(what), len(_NODES), times.shape[1])
+    edges, volume = np.empty((*shape, CLASSES)), np.empty(shape)
+    bare = np.array([w.rates(False).packed() for w in what])
+    capped = bare.copy()
+    capped[:, 0] *= [w.bare for w in what]
+    capped[:, _BURST] = 0.0
+    kernels.form_many(np.array(rows), _NODES, bare, capped, times, edges, volume)
+    bound = 1e-3 * volume / np.array([w.cell for w in what])[:, None, None]
+    weights = _interpolation(_scores())
+    sizes = np.log(np.where(np.isfinite(edges), edges, 2.0))
+    held = np.where(bound > 1e-6, bound, 0.0)
+    share = np.einsum("en,rnt->ret", _between(_scores()), held)
+    return np.exp(np.einsum("en,rntc->retc", weights, sizes)), share
 
 
 @lru_cache(maxsize=128)
@@ -136,7 +172,7 @@ def _formed(what: Formation, longest: float, model: Model) -> Growth:
     bound = np.array([b for _, b in solved])
     weights = _interpolation(_scores())
     edge = np.exp(np.tensordot(weights, sizes, axes=(1, 0)))
-    share = np.clip(np.tensordot(weights, bound, axes=(1, 0)), 0.0, what.units)
+    share = _between(_scores()) @ bound
     return Growth(time, edge, share)
 
 
@@ -159,6 +195,11 @@ def _interpolation(at: Array) -> Array:
     )
 
 
+def _between(at: Array) -> Array:
+    """Linear weights of the nodes, shape (len(at), 3); amounts stay between those solved."""
+    return np.stack([np.interp(at, _NODES, unit) for unit in np.eye(len(_NODES))], axis=1)
+
+
 def _element(what: Formation, score: float, time: Array, model: Model) -> tuple[Array, Array]:
     """Class sizes, shape (t, c), and bound units, shape (t,), of the element of this score."""
     mixing = what.mixing_time * float(np.exp(what.mixing_spread * score))
@@ -179,19 +220,20 @@ def supply(what: Formation, mixing: float) -> tuple[Array, Array]:
     liquid's temperature, T - (T - T_in) e^(-t / tau): the exact sum over what entered when, for
     the clock s(t) that runs with the rate.
     """
-    lag = what.heating_time
-    slowest = what.conversion_time * _TAIL * 2.0 + mixing + 5.0 * lag * (what.cold > 1e-6)
-    time = np.concatenate([[0.0], np.geomspace(1e-3, 1.0, _FEED_POINTS) * slowest])
-    fine = np.linspace(0.0, 1.0, 17)
-    dense = np.concatenate([a + (b - a) * fine[:-1] for a, b in zip(time, time[1:], strict=False)])
-    dense = np.append(dense, time[-1])
-    chill = what.cold * np.exp(-dense / lag)
-    rate = np.exp(-what.conversion_energy * chill / (1.0 - chill)) / what.conversion_time
-    clock = np.append(0.0, np.cumsum(0.5 * (rate[1:] + rate[:-1]) * np.diff(dense)))
-    entered = np.minimum(dense, mixing) / mixing
-    made = np.empty(len(time))
-    kernels.unconverted(clock, entered, len(fine) - 1, made)
-    return time, np.asarray(what.units * made / made[-1])
+    warm = what.heating_time if what.cold > 1e-6 else 0.0
+    last = 2.0 * _TAIL * what.conversion_time + mixing + 5.0 * warm
+    time, made = np.empty(kernels.FEED_POINTS), np.empty(kernels.FEED_POINTS)
+    kernels.feed_table(
+        mixing,
+        what.conversion_time,
+        what.conversion_energy,
+        what.cold,
+        what.heating_time,
+        last,
+        time,
+        made,
+    )
+    return time, np.asarray(what.units * made)
 
 
 def capping_time(what: Formation, mixing: float) -> float:

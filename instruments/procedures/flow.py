@@ -7,22 +7,20 @@ line and a simulated one run the same code. Whatever goes wrong, it leaves a saf
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
 from instruments.capabilities import (
     Carrier,
     Exposure,
-    FlowExtras,
     FlowRig,
     LightPath,
-    PhotonCounter,
     Thermostat,
 )
 from instruments.errors import InstrumentError, StationStoppedError, TrialFailedError
 from instruments.procedures.exposure import ExposureTarget, choose_exposure, spectrum
+from instruments.procedures.flow_further import FurtherReadings, Wanted
 from instruments.station import Spectrum
 
 Progress = Callable[[str], None]
@@ -179,7 +177,9 @@ class FlowProcedure:
         spectra = (*self.emission(), *self.absorption(*lamp))
         flows, readings = self.read_back(plan)
         if extras is not None:
-            spectra += self.further(extras, plan, spectra[0], lamp, readings["velocity"])
+            wanted = Wanted(plan.scan, plan.position, plan.lines, plan.photons)
+            readings_of = FurtherReadings(self.rig, extras, self._say)
+            spectra += readings_of.take(wanted, spectra[0], lamp, readings["velocity"])
         return FlowRecord(spectra, flows, readings, {"flushed": flushed, **waits}, warnings)
 
     def flush(self, position: float, solvent: str | None = None) -> float:
@@ -305,73 +305,6 @@ class FlowProcedure:
             spectrum("lamp_dark", device, dark),
         )
 
-    def further(
-        self,
-        extras: FlowExtras,
-        plan: FlowPlan,
-        pl: Spectrum,
-        lamp: tuple[float, Exposure, Exposure],
-        velocity: float,
-    ) -> tuple[Spectrum, ...]:
-        """Measure what the plan asks for besides: a decay, the tube, the parallel lines."""
-        found: list[Spectrum] = []
-        if plan.photons:
-            self._say("counting photons")
-            found.append(extras.counter.acquire("decay", plan.photons))
-        seconds = float(pl.settings["integration_time"])
-        if len(plan.scan) > 1:
-            found += self._along(plan, seconds, lamp, velocity)
-            if plan.photons:
-                found.append(self._decays_along(extras.counter, plan, velocity))
-            self.rig.probe.move_to(plan.position)
-        if plan.lines > 1:
-            self._say("looking at the parallel lines")
-            rows = []
-            for channel in range(plan.lines):
-                extras.selector.select(channel)
-                rows.append(self.rig.spectrometer.expose(seconds, "excitation").counts)
-            extras.selector.select(None)
-            found.append(_frames("pl_lines", pl, np.array(rows), 0.0, 1.0))
-        return tuple(found)
-
-    def _along(
-        self,
-        plan: FlowPlan,
-        seconds: float,
-        lamp: tuple[float, Exposure, Exposure],
-        velocity: float,
-    ) -> list[Spectrum]:
-        """Emission and absorbance at each position of the scan, as frames over residence time."""
-        self._say("scanning the tube")
-        device = self.rig.spectrometer
-        lit, through = [], []
-        for position in plan.scan:
-            self.rig.probe.move_to(position)
-            lit.append(device.expose(seconds, "excitation"))
-            through.append(device.expose(lamp[0], "lamp", averages=4))
-        start, step = _frame_times(plan.scan, velocity)
-        dark = lamp[1].counts
-        clear = np.clip(lamp[2].counts - dark, 0.5, None)
-        absorbed = np.log10(
-            clear / np.clip(np.array([e.counts for e in through]) - dark, 0.5, None)
-        )
-        pl = spectrum("pl_along", device, lit[-1])
-        taken = spectrum("absorbance_along", device, through[-1])
-        taken = replace(taken, unit="AU")
-        return [
-            _frames("pl_along", pl, np.array([e.counts for e in lit]), start, step),
-            _frames("absorbance_along", taken, absorbed, start, step),
-        ]
-
-    def _decays_along(self, counter: PhotonCounter, plan: FlowPlan, velocity: float) -> Spectrum:
-        decays = []
-        for position in plan.scan:
-            self.rig.probe.move_to(position)
-            decays.append(counter.acquire("decay_along", plan.photons))
-        start, step = _frame_times(plan.scan, velocity)
-        values = np.array([d.values for d in decays])
-        return _frames("decay_along", decays[-1], values, start, step)
-
     def read_back(self, plan: FlowPlan) -> tuple[dict[str, float], dict[str, float]]:
         """Average several readings of everything that can be read."""
         rig = self.rig
@@ -386,19 +319,6 @@ class FlowProcedure:
         means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         others = {n: means.pop(n) for n in ("velocity", "temperature", "carrier_flow")}
         return means, {**others, "position": rig.probe.read_position()}
-
-
-def _frame_times(positions: tuple[float, ...], velocity: float) -> tuple[float, float]:
-    """Residence time at the first position and between two [s]."""
-    return positions[0] / velocity, (positions[1] - positions[0]) / velocity
-
-
-def _frames(
-    name: str, like: Spectrum, values: NDArray[np.float64], start: float, step: float
-) -> Spectrum:
-    """Frames, shape (k, n), on the axis and with the settings of one reading."""
-    settings = {**like.settings, "frame_start": start, "frame_interval": step}
-    return replace(like, name=name, values=values.astype(np.float32), settings=settings)
 
 
 def _relative_change(before: Exposure, after: Exposure) -> float:

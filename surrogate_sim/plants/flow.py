@@ -9,7 +9,6 @@ hidden laboratory's batches, biases, drift and fouling are constants drawn once 
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -22,6 +21,7 @@ from surrogate_sim.flow import Composition, Conditions, Product, mix, mixing_spr
 from surrogate_sim.flow_formation import Model
 from surrogate_sim.materials import HC
 from surrogate_sim.parameters import FlowParameters
+from surrogate_sim.plants._flow_faults import ripple, uneven
 from surrogate_sim.plants._transport import Segment, StreamHistory
 
 Carrier = hydrodynamics.Carrier
@@ -33,7 +33,6 @@ _FOULING = {"none": "", "gas": "fouling_gas", "fluorinated_oil": "fouling_oil"}
 _RESTING = ""
 """Stands for the pure solvent that the line holds before anything is fed."""
 _STATE = {"clock": 0.0, "film": 0.0, "drawn": {}}
-_STROKE = 25.0  # µL that a syringe pump delivers per turn of its spindle (assumed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,18 +255,11 @@ class FlowPlant:
     def velocity(self) -> float:
         """True velocity of the whole stream [mm/s], through what the film leaves open."""
         open_bore = self._line.bore - 2e-6 * self._film
-        return self._total() * self._uneven("carrier") / (math.pi / 4.0 * open_bore**2)
-
-    def _uneven(self, inlet: str) -> float:
-        """Share of an inlet that this parallel line gets, over an even share.
-
-        Each stream is split by its own distributor; the pattern is the laboratory's own.
-        """
-        if self._channel is None:
-            return 1.0
-        key = [self._p.seed or 0, self._channel, zlib.crc32(inlet.encode())]
-        score = np.random.default_rng(np.random.SeedSequence(key)).standard_normal()
-        return float(np.exp(self._p.flow["maldistribution"] * np.clip(score, -2.5, 2.5)))
+        return (
+            self._total()
+            * uneven(self._p, self._channel, "carrier")
+            / (math.pi / 4.0 * open_bore**2)
+        )
 
     def decay(self, time: Array) -> Array:
         """Emission after a pulse at the probe, shape of `time` [ns], 1 at 0; 0 without dots."""
@@ -353,10 +345,7 @@ class FlowPlant:
         line, f = self._line, self._p.flow
         name = "washout_single" if self._carrier == "none" else "washout_segmented"
         volume = line.dead_volume + line.area * self._position + line.cell_volume
-        shares = {
-            n: v * self._uneven(n) * self._ripple(n)
-            for n, v in self._history.at(volume, f[name]).items()
-        }
+        shares = {n: v * self._departure(n) for n, v in self._history.at(volume, f[name]).items()}
         contents = {**self._inlets, _RESTING: Composition()}
         feed_parts = [(v, contents[n]) for n, v in shares.items() if self._is_feed(n)]
         salt_parts = [(v, contents[n]) for n, v in shares.items() if not self._is_feed(n)]
@@ -377,13 +366,12 @@ class FlowPlant:
             self._last = (held, made)
         return self._last[1]
 
-    def _ripple(self, inlet: str) -> float:
-        """Flow over its mean as the spindle turns (a hidden lab's pumps only)."""
-        if self._p.seed is None or inlet == _RESTING:
+    def _departure(self, inlet: str) -> float:
+        """What a reading's share of an inlet is over its mean."""
+        if inlet == _RESTING:
             return 1.0
-        phase = math.pi * self._p.keyed_normal("phase", inlet)
-        turned = 2.0 * math.pi * self._flows[inlet] * self._clock / _STROKE
-        return 1.0 + self._p.flow["pump_ripple"] * math.sin(turned + phase)
+        delivered = self._flows[inlet] * self._clock
+        return uneven(self._p, self._channel, inlet) * ripple(self._p, inlet, delivered)
 
     def _is_feed(self, inlet: str) -> bool:
         return self._stages.get(inlet, "synthesis") == "synthesis"

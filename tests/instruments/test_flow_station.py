@@ -13,6 +13,7 @@ from instruments.station import AttemptKey, Measurement, Spectrum
 
 REFERENCE = {p.name: p.default for p in flow_line.PARAMETERS if p.when is None}
 SALTED = {p.name: p.default for p in flow_line.PARAMETERS} | {"halide_salt": "ZnCl2"}
+HOT = REFERENCE | {"solvent": "octadecene", "temperature": 150.0, "flow_velocity": 15.0}
 GAS = REFERENCE | {"flow_format": "gas_liquid"}
 
 
@@ -59,6 +60,9 @@ def test_declared_units_are_understood_and_defaults_are_inside():
         (REFERENCE | {"ligand_ratio": 0.5}, "ligand_ratio", "0.5"),
         ({k: v for k, v in SALTED.items() if k != "ligand_ratio"}, "ligand_ratio", "absent"),
         (REFERENCE | {"temperature": 120.0}, "temperature", 120.0),
+        (SALTED | {"exchange_temperature": 140.0}, "exchange_temperature", 140.0),
+        (HOT | {"temperature": 190.0, "flow_format": "liquid_liquid"}, "temperature", 190.0),
+        (REFERENCE | {"lines": 17}, "lines", 17),
         (SALTED | {"probe_position": 250.0}, "probe_position", 250.0),
         (REFERENCE | {"flow_format": "liquid_liquid"}, "capillary_number", 0.02),
         (REFERENCE | {"ligand_solvent_ratio": 0.03}, "flow_amine_c18", None),
@@ -94,11 +98,94 @@ def test_liquid_liquid_runs_where_it_is_slow_enough():
 
 
 @pytest.mark.parametrize(
-    "lab", [{"seed": 1}, {"hidden": -1}, {"hidden": 1.5}, {"hidden": True}, {"hidden": 1, "x": 2}]
+    "lab",
+    [
+        {"seed": 1},
+        {"hidden": -1},
+        {"hidden": 1.5},
+        {"hidden": True},
+        {"hidden": 1, "x": 2},
+        {"model": "cheap"},
+    ],
 )
 def test_a_lab_of_another_kind_is_refused(lab):
-    with pytest.raises(InstrumentError, match="hidden"):
+    with pytest.raises(InstrumentError, match=r"hidden|model"):
         FlowSynthesisStation(lab)
+
+
+def test_both_models_run_alone_and_on_a_hidden_lab_and_are_named_in_the_record():
+    seen = {}
+    for lab in (None, {"model": "reduced"}, {"model": "full"}, {"hidden": 5, "model": "full"}):
+        station = opened(lab)
+        made = station.run(GAS, AttemptKey(1, 1))
+        named = "full" if lab and lab.get("model") == "full" else "reduced"
+        assert made.conditions["model"]["value"] == named
+        peak = station.analyse(made).observables["peak_emission"].value
+        seen[str(lab)] = peak
+        assert station.truth()["units"] > 0.0
+    default, reduced, full, hidden = seen.values()
+    assert default == reduced
+    assert full == pytest.approx(reduced, abs=1.5)
+    assert hidden != pytest.approx(full, abs=0.05)
+
+
+def test_the_tube_is_scanned_at_up_to_76_positions():
+    station = opened()
+    recipe = SALTED | {"scan_positions": 76, "halide_salt": "ZnI2", "flow_velocity": 60.0}
+    made = station.run(recipe, AttemptKey(1, 1))
+    frames = next(s for s in made.spectra if s.name == "pl_along")
+    assert frames.values.shape == (76, len(frames.axis))
+    assert frames.values.dtype == np.float32
+    series = {s.name: s for s in station.analyse(made).series}
+    peak = series["peak_emission"]
+    assert np.all(np.diff(peak.time) > 0.0)
+    assert peak.time[0] == pytest.approx(310.0 / 60.0, rel=0.05)
+    assert peak.values[-1] > peak.values[0] + 5.0  # exchange proceeds along the tube
+    assert np.nanmin(series["absorbance_400"].values) > 0.0
+
+
+def test_lifetimes_and_parallel_lines_are_measured_where_asked_for():
+    station = opened()
+    recipe = GAS | {"characterisation": "light_and_lifetime", "lines": 16}
+    found = station.analyse(station.run(recipe, AttemptKey(1, 1))).observables
+    assert 1.0 < found["lifetime"].value < 20.0
+    assert 0.2 < found["emission_range"].value < 15.0
+    assert 0.0 < found["fwhm_range"].value < 8.0
+    plain = station.analyse(station.run(GAS, AttemptKey(2, 1))).observables
+    assert not {"lifetime", "emission_range"} & set(plain)
+
+
+def test_stated_errors_cover_the_scatter_of_repeats():
+    stations = [opened(seed=s) for s in range(12)]
+    recipe = GAS | {"characterisation": "light_and_lifetime"}
+    found = [s.analyse(s.run(recipe, AttemptKey(1, 1))).observables for s in stations]
+    for name in ("peak_emission", "emission_fwhm", "lifetime"):
+        scatter = np.std([f[name].value for f in found], ddof=1)
+        assert scatter < 1.7 * np.mean([f[name].se for f in found]), name
+
+
+def test_octadecene_makes_dots_in_heat_only():
+    station = opened()
+
+    def intensity(temperature):
+        recipe = HOT | {"temperature": temperature, "probe_position": 400.0}
+        made = station.run(recipe, AttemptKey(1, 1))
+        found = station.analyse(made)
+        light = found.observables.get("intensity")
+        return light.value if light else 0.0
+
+    assert intensity(150.0) > 10.0 * intensity(30.0)
+
+
+def test_a_hot_second_reactor_exchanges_faster():
+    station = opened()
+
+    def peak(temperature):
+        recipe = SALTED | {"exchange_temperature": temperature, "probe_position": 400.0}
+        made = station.run(recipe, AttemptKey(1, 1))
+        return station.analyse(made).observables["peak_emission"].value
+
+    assert peak(90.0) < peak(25.0) - 3.0
 
 
 def test_a_closed_station_does_not_run():
