@@ -18,6 +18,7 @@ from orchestrator.events import (
     CampaignStopped,
     StepProposed,
     TrialAbandoned,
+    TrialRejected,
     TrialResolved,
 )
 from orchestrator.ledger import Ledger, TrialRow
@@ -125,6 +126,9 @@ class CampaignLoop:
             reason = f"trial {numbers} in doubt: decide with `dotpilot resolve`, then resume"
             self._rest(CampaignPaused(reason=reason))
             return
+        if reason := self._unheeded_stop():
+            self._rest(CampaignStopped(stop_reason="station_stopped", detail=reason))
+            return
         if not self.stop.reason and not self._finish_interrupted():
             return
         while True:
@@ -160,6 +164,16 @@ class CampaignLoop:
         self._attempts.append(event)
         self.observer.proposed(event)
         return True
+
+    def _unheeded_stop(self) -> str:
+        """Return why the station was to stop, where a process died before it recorded that."""
+        for event in reversed(self.ledger.events(self.campaign_id)):
+            payload = event.read()
+            if isinstance(payload, CampaignStopped):
+                return ""
+            if isinstance(payload, TrialRejected) and payload.verdict.kind == "stop":
+                return "; ".join(payload.verdict.reasons) or "the station stopped"
+        return ""
 
     def _runnable_states(self) -> tuple[str, ...]:
         return ("approved",) if self.campaign.approval else ("proposed", "approved")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from orchestrator.errors import DotpilotError, InputRefusedError
 from orchestrator.events import TrialDispatched
 from orchestrator.ledger import Ledger, TrialRow
 from orchestrator.loop import create_campaign, drive
+from orchestrator.loop._run import CampaignLoop
 from orchestrator.replay.verify import verify_campaign
 from tests.loop.campaigns import PLATES, SMALL, Silent
 
@@ -137,6 +139,22 @@ def test_a_verdict_that_stops_the_station_still_concludes_the_other_wells(
     assert [s for _, _, s in states(ledger, campaign)] == ["completed", "rejected", "completed"]
     last = ledger.events(campaign)[-1].read()
     assert (last.stop_reason, last.detail) == ("station_stopped", "lamp out")  # type: ignore[attr-defined]
+
+
+def test_a_stop_is_heeded_by_the_next_process_where_this_one_dies_before_recording_it(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = created(ledger)
+    stopping = Analysis({}, Verdict("stop", ("lamp out",)))
+    monkeypatch.setattr(LarpPlateStation, "analyse", lambda self, measurement: stopping)
+    with monkeypatch.context() as dying:
+        dying.setattr(CampaignLoop, "_settle", lambda *_: sys.exit("killed"))
+        with pytest.raises(SystemExit):
+            drive(ledger, campaign, Silent())
+    before = states(ledger, campaign)
+    assert ledger.campaign(campaign).state == "running"
+    assert drive(ledger, campaign, Silent()) == "stopped"
+    assert states(ledger, campaign) == before
 
 
 def test_a_well_that_the_station_refuses_by_now_is_left_out(
