@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from agents import Goal
 
@@ -17,7 +17,17 @@ def _number(value: Any) -> Any:
 
 
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError(
+            "a name has printable characters on one line; remove line breaks and others"
+        )
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 
 
 class _Item(BaseModel):
@@ -176,7 +186,7 @@ FIELDS: dict[str, Any] = {
     "stop": StopItem,
     "approval": bool,
     "in_doubt": Literal["ask", "repeat", "abandon"] | None,
-    "seed": Annotated[int, Field(ge=0, lt=2**63)],
+    "seed": Annotated[int, Field(ge=0, lt=2**63, strict=True)],
 }
 REQUIRED = ("name", "station", "space", "objectives", "agent", "budget")
 DEFAULTS: dict[str, Any] = {

@@ -20,6 +20,8 @@ from orchestrator.campaign._linear import ConstraintError, parse_constraint
 from orchestrator.campaign._units import UnitError, convert
 
 Report = Callable[[str], None]
+MOST_STEPS = 100_000
+"""Values of a stepped parameter at most: every one of them is held in memory."""
 
 
 def resolve_space(
@@ -123,6 +125,12 @@ def _number(
         step = convert(item.low + item.step, item.unit, unit) - low
         if step > high - low:
             report(f"{where}: step must fit into the range, but got step={item.step}")
+        elif step * MOST_STEPS < high - low:
+            report(
+                f"{where}: step must part the range into at most {MOST_STEPS} values, but got "
+                f"step={item.step}; take a coarser one, or none for any value"
+            )
+            step = None
     return (
         Continuous(item.name, low, high, unit, item.log, step, integer, condition)
         if all(inside)

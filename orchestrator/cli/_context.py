@@ -32,26 +32,26 @@ class Settings:
 
         return make_url(self.db).render_as_string(hide_password=True)
 
-    def ledger(self, *, create: bool = False, check: bool = True) -> Ledger:
-        """Open the ledger; without `create` a database that is missing is refused.
+    def ledger(self, *, check: bool = True) -> Ledger:
+        """Open the ledger; a missing or empty database is created at head.
 
         Args:
-            create: Make a database that is missing or empty.
-            check: Refuse one of another schema; verify looks at damaged ones too.
+            check: Refuse another schema. Verify, which looks at damaged databases too, does not:
+                for it a missing one is refused.
 
         Raises:
-            NotFoundError: no such database.
+            NotFoundError: no such database, without `check`.
             SchemaError: an older or newer schema.
         """
         from orchestrator.errors import NotFoundError
         from orchestrator.ledger import Ledger
 
-        if not create and not _database_exists(self.db):
+        if not check and not _database_exists(self.db):
             raise NotFoundError(
                 f"there is no database at {self.shown}; name one with --db or DOTPILOT_DB, or "
                 "create one with `dotpilot launch`"
             )
-        return Ledger.open(self.db, create=create, check=check)
+        return Ledger.open(self.db, check=check)
 
 
 def _database_exists(url: str) -> bool:

@@ -28,7 +28,7 @@ def import_records(
     from orchestrator.documents import campaign_document
     from orchestrator.importing import import_file
 
-    with settings.ledger(create=True) as ledger:
+    with settings.ledger() as ledger:
         made, count, skipped = import_file(ledger, file, mapping, skip_bad=skip_bad)
         document = campaign_document(ledger.campaign(made), ledger.trials(made))
     document |= {"imported": count, "skipped": skipped}

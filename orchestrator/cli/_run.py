@@ -49,7 +49,7 @@ def launch(
         document["seed"] = seed
     campaign = check_campaign(document)
     check_feasible(campaign, station_of(campaign))
-    with settings.ledger(create=True) as ledger:
+    with settings.ledger() as ledger:
         campaign_id = create_campaign(ledger, campaign)
         say(f"campaign {campaign_id} ({campaign.name}) in {settings.shown}")
         _drive(ledger, campaign_id, require_target)

@@ -190,7 +190,10 @@ class Ledger:
         if not found:
             raise NotFoundError(f"there is no campaign {reference!r}; `dotpilot list` shows all")
         names = ", ".join(sorted(row["id"] for row in found))
-        raise NotFoundError(f"{reference!r} must name one campaign, but fits {names}")
+        raise NotFoundError(
+            f"{reference!r} must name one campaign, but fits {names}; use one of these instead of "
+            "the name (`dotpilot list` shows their states)"
+        )
 
     def trials(self, campaign: str) -> list[TrialRow]:
         """Return the trials of a campaign, ordered by number."""

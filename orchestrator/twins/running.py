@@ -41,6 +41,10 @@ def station_of(
         InputRefusedError: the station has no such model.
     """
     lab: dict[str, Any] = {} if hidden is None else {"hidden": hidden}
+    if model is not None and twin.name not in _SEVERAL and model != _ONLY:
+        raise InputRefusedError(
+            f"{twin.name} has the model {_ONLY!r} alone, but got --model {model}; leave it out"
+        )
     if model is not None and (twin.name in _SEVERAL or model != _ONLY):
         lab["model"] = model
     try:
@@ -238,14 +242,19 @@ def write_spectra(path: Path, spectra: Sequence[Spectrum]) -> None:
 
 
 def check_suffix(path: Path) -> None:
-    """Refuse a file for spectra whose suffix says no format.
+    """Refuse a file for spectra whose suffix says no format, or whose folder is missing.
 
     Raises:
-        InputRefusedError: neither .json nor .npz.
+        InputRefusedError: neither .json nor .npz, or no such folder.
     """
     if path.suffix not in SUFFIXES:
         raise InputRefusedError(
             f"spectra are written as {' or '.join(SUFFIXES)}, but got {path.name!r}"
+        )
+    if not path.parent.is_dir():
+        raise InputRefusedError(
+            f"--spectra must name a file in a folder that exists, but {path.parent} does not; "
+            "make it first"
         )
 
 
