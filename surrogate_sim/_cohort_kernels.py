@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-COHORTS = 32
+COHORTS = 20
 FINE = 16
 FEED_POINTS = 49
 """Steps within an interval of the feed's table."""
@@ -65,7 +65,7 @@ def _merge(number: Array, size: Array, count: int) -> int:
     return count - 1
 
 
-@njit(cache=True)
+@njit(cache=True, fastmath=True, error_model="numpy")
 def follow(
     times: Array,
     feed_times: Array,
@@ -167,7 +167,7 @@ def follow(
         left = fed - held - born * units
         change = abs(left - monomer) / max(max(left, monomer), 3.0 * k[1])
         active = born * dt > 0.0 and born > 1e-4 * (number[:count].sum() + 1e-9)
-        limit = _SHARE if active or count == 0 else 10.0 * _SHARE
+        limit = _SHARE if active else 10.0 * _SHARE
         worst = max(change / limit, largest / (2.0 * _SHARE))
         if left < 0.0:
             worst = max(worst, 4.0)
@@ -236,11 +236,14 @@ def feed_table(
     left = 0.0
     for i in range(1, points):
         time[i] = last * 10.0 ** (-3.0 * (points - 1 - i) / (points - 2))
-        step = (time[i] - time[i - 1]) / FINE
-        for j in range(FINE):
+        parts = FINE if cold > 1e-6 or time[i - 1] < mixing < time[i] else 1
+        step = (time[i] - time[i - 1]) / parts
+        for j in range(parts):
             middle = time[i - 1] + (j + 0.5) * step
-            chill = cold * math.exp(-middle / lag)
-            x = step * math.exp(-energy * chill / (1.0 - chill)) / conversion
+            x = step / conversion
+            if cold > 1e-6:
+                chill = cold * math.exp(-middle / lag)
+                x *= math.exp(-energy * chill / (1.0 - chill))
             begin, end = middle - 0.5 * step, middle + 0.5 * step
             entered = (min(end, mixing) - min(begin, mixing)) / mixing
             mean = -math.expm1(-x) / x if x > 1e-9 else 1.0
