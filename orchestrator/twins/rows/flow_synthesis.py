@@ -332,7 +332,8 @@ NOTES: dict[str, str] = {
     ),
     "FL-07": (
         "missed at 200 degC by 5 ms: conversion is over before the liquid is hot, and the lag is "
-        "that of a 0.4 mm tube, which may be shorter than Lignos's"
+        "that of a 0.4 mm tube, which may be shorter than Lignos's; the conversion time was set "
+        "with these numbers in view, so that they are not blind"
     ),
     "FL-09": (
         "140 degC moved to C (2026-11-21): solubility in octadecene was given its own enthalpy "
