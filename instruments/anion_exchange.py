@@ -16,6 +16,7 @@ from instruments.metrology.anion_exchange import analyse_exchange
 from instruments.procedures.anion_exchange import run_exchange
 from instruments.recipe_check import declaration_violations
 from instruments.simulated.exchange_bench import identities, simulated_bench
+from instruments.simulated.lab import hidden_seed
 from instruments.simulated.noise import instrument_generator
 from instruments.station import (
     Analysis,
@@ -67,7 +68,7 @@ class AnionExchangeStation:
         *,
         parameters: TwinParameters | None = None,
     ) -> None:
-        hidden = _hidden_seed(lab)
+        hidden = hidden_seed(lab, "anion_exchange")
         self._lab_seed = seed if hidden is None else hidden
         self._parameters = parameters or twin_parameters("anion_exchange", hidden)
         self._state: dict[str, Any] = {}
@@ -161,18 +162,3 @@ class AnionExchangeStation:
     def _keep(self, plant: ExchangePlant) -> None:
         self._state = json.loads(json.dumps(plant.state()))
         self._truth = plant.truth()
-
-
-def _hidden_seed(lab: Mapping[str, Any] | None) -> int | None:
-    if not lab:
-        return None
-    unknown = sorted(set(lab) - {"hidden"})
-    if unknown:
-        raise InstrumentError(
-            f"a lab of anion_exchange takes only 'hidden', but got {', '.join(unknown)}; "
-            "remove or correct it"
-        )
-    seed = lab["hidden"]
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InstrumentError(f"hidden must be a whole number of at least 0, but got {seed!r}")
-    return seed

@@ -25,6 +25,7 @@ from instruments.metrology import analyse_flow
 from instruments.procedures.flow import FlowPlan, FlowProcedure, FlowRecord, FlowSettings
 from instruments.recipe_check import declaration_violations
 from instruments.simulated.flow_extras import flow_extras
+from instruments.simulated.lab import checked_seed
 from instruments.simulated.rig import simulated_rig
 from instruments.station import (
     Analysis,
@@ -222,9 +223,7 @@ def _laboratory(lab: Mapping[str, Any] | None) -> tuple[int | None, Model]:
     seed, model = given.get("hidden"), given.get("model") or "reduced"
     if model not in MODELS:
         raise InstrumentError(f"model must be one of {', '.join(MODELS)}, but got {model!r}")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int) or seed < 0):
-        raise InstrumentError(f"hidden must be a whole number of at least 0, but got {seed!r}")
-    return seed, "full" if model == "full" else "reduced"
+    return None if seed is None else checked_seed(seed), "full" if model == "full" else "reduced"
 
 
 def _exchange_violations(

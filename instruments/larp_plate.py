@@ -29,6 +29,7 @@ from instruments.procedures.plate import (
     well_name,
 )
 from instruments.recipe_check import declaration_violations
+from instruments.simulated.lab import hidden_seed
 from instruments.simulated.noise import instrument_generator
 from instruments.simulated.plate import simulated_plate_rig
 from instruments.station import (
@@ -93,7 +94,7 @@ class LarpPlateStation:
         *,
         parameters: TwinParameters | None = None,
     ) -> None:
-        hidden = _hidden_seed(lab)
+        hidden = hidden_seed(lab, "larp_plate")
         self._parameters = parameters or twin_parameters("larp_plate", hidden)
         self._lab_seed = seed if hidden is None else hidden
         self._state: dict[str, Any] = {}
@@ -199,21 +200,6 @@ class LarpPlateStation:
     def close(self) -> None:
         """Bring every instrument to its safe state and let go of it."""
         self._open = False
-
-
-def _hidden_seed(lab: Mapping[str, Any] | None) -> int | None:
-    if not lab:
-        return None
-    unknown = sorted(set(lab) - {"hidden"})
-    if unknown:
-        raise InstrumentError(
-            f"a lab of larp_plate takes only 'hidden', but got {', '.join(unknown)}; remove or "
-            "correct it"
-        )
-    seed = lab["hidden"]
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InstrumentError(f"hidden must be a whole number of at least 0, but got {seed!r}")
-    return seed
 
 
 def _measurement(

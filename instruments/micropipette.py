@@ -19,6 +19,7 @@ from instruments.procedures.micropipette import (
     run_growth,
 )
 from instruments.recipe_check import declaration_violations
+from instruments.simulated.lab import hidden_seed
 from instruments.simulated.micropipette import micropipette_rig
 from instruments.station import (
     Analysis,
@@ -104,7 +105,7 @@ class MicropipetteStation:
         *,
         parameters: TwinParameters | None = None,
     ) -> None:
-        hidden = _hidden_seed(lab)
+        hidden = hidden_seed(lab, "micropipette")
         self._parameters = parameters or twin_parameters("micropipette", hidden)
         self._lab_seed = seed if hidden is None else hidden
         self._state: dict[str, Any] = {}
@@ -172,21 +173,6 @@ class MicropipetteStation:
         if self._rig is not None:
             self._rig.to_safe_state()
         self._rig, self._open = None, False
-
-
-def _hidden_seed(lab: Mapping[str, Any] | None) -> int | None:
-    if not lab:
-        return None
-    unknown = sorted(set(lab) - {"hidden"})
-    if unknown:
-        raise InstrumentError(
-            f"a lab of micropipette takes only 'hidden', but got {', '.join(unknown)}; "
-            "remove or correct it"
-        )
-    seed = lab["hidden"]
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InstrumentError(f"hidden must be a whole number of at least 0, but got {seed!r}")
-    return seed
 
 
 def _record_violations(recipe: Recipe) -> list[Violation]:

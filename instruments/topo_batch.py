@@ -20,6 +20,7 @@ from instruments.procedures.topo_batch import (
     BatchSettings,
 )
 from instruments.recipe_check import declaration_violations
+from instruments.simulated.lab import hidden_seed
 from instruments.simulated.topo_batch import simulated_batch_rig
 from instruments.station import (
     Analysis,
@@ -108,7 +109,7 @@ class TopoBatchStation:
         parameters: TwinParameters | None = None,
         settings: BatchSettings | None = None,
     ) -> None:
-        hidden = _hidden_seed(lab)
+        hidden = hidden_seed(lab, TWIN)
         self._lab_seed = seed if hidden is None else hidden
         self._parameters = parameters or twin_parameters(TWIN, hidden)
         self._settings = settings or BatchSettings()
@@ -196,20 +197,6 @@ class TopoBatchStation:
     def close(self) -> None:
         """Let go of the instruments; the vessel is empty between runs."""
         self._open = False
-
-
-def _hidden_seed(lab: Mapping[str, Any] | None) -> int | None:
-    if not lab:
-        return None
-    if set(lab) != {"hidden"}:
-        raise InstrumentError(
-            f"a simulated lab is described by 'hidden' alone, but got {sorted(lab)}; give "
-            "{hidden: SEED}"
-        )
-    seed = lab["hidden"]
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise InstrumentError(f"a hidden lab's seed must be a whole number >= 0, but got {seed!r}")
-    return seed
 
 
 def _path(recipe: Recipe) -> float:
