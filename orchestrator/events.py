@@ -41,7 +41,10 @@ class AgentRecord(BaseModel):
 
 
 class CampaignCreated(Payload):
-    """A campaign exists. `declared` is the file as given, `resolved` the same in station units."""
+    """A campaign exists. `declared` is the file as given, `resolved` the same in station units.
+
+    `dispatch` says who runs its trials: the process that launched it, or the workers of labs.
+    """
 
     TYPE: ClassVar[str] = "campaign.created"
     name: str
@@ -53,6 +56,7 @@ class CampaignCreated(Payload):
     lab_seed: int
     parent: str | None = None
     forked_at: int | None = None
+    dispatch: Literal["local", "fleet"] = "local"
 
 
 class CampaignStarted(Payload):
@@ -145,6 +149,25 @@ class TrialApproved(Payload):
     reason: str
 
 
+class TrialAdded(Payload):
+    """A person added a recipe of their own; it runs as any other trial of the present step."""
+
+    TYPE: ClassVar[str] = "trial.added"
+    trial: int = Field(ge=1)
+    step: int = Field(ge=0)
+    recipe: dict[str, Value]
+    note: str
+
+
+class TrialEdited(Payload):
+    """A person changed a proposed recipe before it was approved."""
+
+    TYPE: ClassVar[str] = "trial.edited"
+    trial: int
+    recipe: dict[str, Value]
+    note: str
+
+
 class BatchMember(BaseModel):
     """One attempt of those that a station makes in one run."""
 
@@ -154,13 +177,18 @@ class BatchMember(BaseModel):
 
 
 class TrialDispatched(Payload):
-    """Write-ahead intent: from here on matter may have moved. `batch` is what is run together."""
+    """Write-ahead intent: from here on matter may have moved. `batch` is what is run together.
+
+    `lab` and `worker` name who holds the lease; both are empty where the loop runs the station.
+    """
 
     TYPE: ClassVar[str] = "trial.dispatched"
     trial: int
     attempt: int
     station: str
     batch: tuple[BatchMember, ...] = ()
+    lab: str = ""
+    worker: str = ""
 
 
 class TrialRunning(Payload):
@@ -315,6 +343,8 @@ PAYLOADS: dict[str, type[Payload]] = {
         CampaignStopped,
         CampaignFailed,
         StepProposed,
+        TrialAdded,
+        TrialEdited,
         TrialApproved,
         TrialDispatched,
         TrialRunning,

@@ -24,7 +24,7 @@ StopReason = Literal[
 ]
 
 TRIAL_MOVES: dict[str, frozenset[str]] = {
-    "proposed": frozenset({"approved", "dispatched", "abandoned"}),
+    "proposed": frozenset({"proposed", "approved", "dispatched", "abandoned"}),
     "approved": frozenset({"dispatched", "abandoned"}),
     "dispatched": frozenset({"running", "failed", "in_doubt"}),
     "running": frozenset({"measured", "failed", "in_doubt"}),

@@ -212,4 +212,5 @@ def _build(
         approval=values["approval"],
         in_doubt=values["in_doubt"],
         seed=values["seed"],
+        labs=tuple(values["labs"]),
     )

@@ -186,6 +186,7 @@ FIELDS: dict[str, Any] = {
     "stop": StopItem,
     "approval": bool,
     "in_doubt": Literal["ask", "repeat", "abandon"] | None,
+    "labs": list[Name],
     "seed": Annotated[int, Field(ge=0, lt=2**63, strict=True)],
 }
 REQUIRED = ("name", "station", "space", "objectives", "agent", "budget")
@@ -196,5 +197,6 @@ DEFAULTS: dict[str, Any] = {
     "stop": {},
     "approval": False,
     "in_doubt": None,
+    "labs": [],
     "seed": 0,
 }

@@ -38,6 +38,7 @@ class Campaign:
         hours: Budget on the station's clock [h].
         confidence: Of the target stop rule, or None without one.
         in_doubt: What becomes of an interrupted trial, or None for the station's own policy.
+        labs: The labs whose workers may run its trials; empty means any.
     """
 
     declared: Mapping[str, Any]
@@ -57,6 +58,7 @@ class Campaign:
     approval: bool = False
     in_doubt: str | None = None
     seed: int = 0
+    labs: tuple[str, ...] = ()
 
     def resolved(self) -> dict[str, Any]:
         """Return the campaign as a JSON document that `from_resolved` takes."""
@@ -71,6 +73,7 @@ class Campaign:
         document["features"] = [asdict(f) for f in self.space.features]
         document["constraints"] = [asdict(c) for c in self.space.constraints]
         document["objectives"] = [asdict(o) for o in self.objectives]
+        document["labs"] = list(self.labs)
         return document
 
 
@@ -84,6 +87,7 @@ def from_resolved(declared: Mapping[str, Any], document: Mapping[str, Any]) -> C
     )
     features = tuple(Feature(**f) for f in fields.pop("features", []))
     objectives = tuple(Objective(**o) for o in fields.pop("objectives"))
+    fields["labs"] = tuple(fields.get("labs", ()))
     return Campaign(
         declared=declared,
         space=Space(parameters, constraints, features=features),

@@ -54,6 +54,7 @@ def _created(event: Event, p: ev.CampaignCreated) -> list[Change]:
         "stop_reason": None,
         "source": p.source,
         "station": p.station["name"],
+        "dispatch": p.dispatch,
         "parent": p.parent,
         "forked_at": p.forked_at,
         "seed": p.seed,
@@ -97,6 +98,8 @@ def _new_trial(event: Event, number: int, columns: Columns) -> Change:
         "identities": "[]",
         "warnings": "[]",
         "lab_time": None,
+        "lab": None,
+        "worker": None,
         "origin": "{}",
         "first_seq": event.seq,
         "last_seq": event.seq,
@@ -126,6 +129,27 @@ def _step(event: Event, p: ev.StepProposed) -> list[Change]:
         )
         for t in p.proposals
     ]
+
+
+def _added(event: Event, p: ev.TrialAdded) -> list[Change]:
+    columns = {
+        "step": p.step,
+        "state": "proposed",
+        "recipe": canonical(p.recipe),
+        "origin": canonical({"person": event.actor, "note": p.note}),
+    }
+    return [_new_trial(event, p.trial, columns)]
+
+
+def _edited(event: Event, p: ev.TrialEdited) -> list[Change]:
+    origin = canonical({"edited_by": event.actor, "note": p.note})
+    columns = {"state": "proposed", "recipe": canonical(p.recipe), "origin": origin}
+    return [_trial(event, p.trial, columns)]
+
+
+def _dispatched(event: Event, p: ev.TrialDispatched) -> list[Change]:
+    columns = {"state": "dispatched", "lab": p.lab or None, "worker": p.worker or None}
+    return [_trial(event, p.trial, columns)]
 
 
 def _approved(event: Event, p: ev.TrialApproved) -> list[Change]:
@@ -249,8 +273,10 @@ _PROJECTORS: dict[str, Callable[[Event, Any], list[Change]]] = {
     "campaign.stopped": _state("stopped"),
     "campaign.failed": _state("failed"),
     "step.proposed": _step,
+    "trial.added": _added,
+    "trial.edited": _edited,
     "trial.approved": _approved,
-    "trial.dispatched": _moved("dispatched"),
+    "trial.dispatched": _dispatched,
     "trial.running": _moved("running"),
     "trial.measured": _measured,
     "trial.completed": _concluded("completed"),

@@ -24,6 +24,7 @@ class CampaignRow:
     stop_reason: str | None
     source: str
     station: str
+    dispatch: str
     parent: str | None
     forked_at: int | None
     seed: int
@@ -61,6 +62,8 @@ class TrialRow:
     identities: list[dict[str, Any]]
     warnings: list[str]
     lab_time: float | None
+    lab: str | None
+    worker: str | None
     origin: dict[str, Any]
     first_seq: int
     last_seq: int

@@ -1,11 +1,13 @@
-"""Tables of the ledger: the event log, its read tables, the array store, and liveness."""
+"""Tables: the event log, its read tables, the array store, liveness, and who may do what."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -51,6 +53,7 @@ campaign = Table(
     _text("stop_reason", null=True),
     _text("source"),
     _text("station"),
+    Column("dispatch", Text, nullable=False, server_default="local"),
     _text("parent", null=True),
     Column("forked_at", Integer),
     Column("seed", BigInteger, nullable=False),
@@ -88,6 +91,8 @@ trial = Table(
     _text("identities"),
     _text("warnings"),
     Column("lab_time", Float(53)),
+    _text("lab", null=True),
+    _text("worker", null=True),
     _text("origin"),
     Column("first_seq", Integer, nullable=False),
     Column("last_seq", Integer, nullable=False),
@@ -142,6 +147,108 @@ owner = Table(
     _text("boot", null=True),
     Column("expires", Float(53)),
     PrimaryKeyConstraint("campaign"),
+)
+# What follows is no part of a campaign's record: who is there, who holds what, who may do what.
+station = Table(
+    "station",
+    metadata,
+    _text("name"),
+    _text("description"),
+    _text("registered_at"),
+    _text("registered_by"),
+    PrimaryKeyConstraint("name"),
+)
+worker = Table(
+    "worker",
+    metadata,
+    _text("id"),
+    _text("lab"),
+    _text("station"),
+    _text("description"),
+    _text("details"),
+    _text("version"),
+    _text("token", null=True),
+    _text("registered_at"),
+    Column("seen", Float(53), nullable=False),
+    Column("safe_within", Float(53), nullable=False),
+    _text("state"),
+    PrimaryKeyConstraint("id"),
+)
+lease = Table(
+    "lease",
+    metadata,
+    _text("id"),
+    _text("campaign"),
+    _text("members"),
+    _text("station"),
+    _text("labs", null=True),
+    _text("hidden", null=True),
+    _text("state"),
+    Column("fence", BigInteger, nullable=False),
+    _text("worker", null=True),
+    _text("lab", null=True),
+    Column("offered", Float(53), nullable=False),
+    Column("granted", Float(53)),
+    Column("expires", Float(53)),
+    _text("progress", null=True),
+    Column("cancel", Boolean, nullable=False),
+    _text("digest", null=True),
+    PrimaryKeyConstraint("id"),
+    Index("ix_lease_state_station_offered", "state", "station", "offered"),
+    Index("ix_lease_campaign", "campaign"),
+)
+late_result = Table(
+    "late_result",
+    metadata,
+    _text("id"),
+    _text("lease"),
+    _text("campaign"),
+    Column("trial", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    _text("worker", null=True),
+    _text("at"),
+    _text("body"),
+    _text("digest"),
+    PrimaryKeyConstraint("id"),
+    Index("ix_late_result_campaign_trial", "campaign", "trial"),
+)
+token = Table(
+    "token",
+    metadata,
+    _text("id"),
+    _text("hash"),
+    _text("scopes"),
+    _text("lab", null=True),
+    _text("label"),
+    _text("created_at"),
+    _text("expires_at", null=True),
+    _text("revoked_at", null=True),
+    _text("used_at", null=True),
+    PrimaryKeyConstraint("id"),
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), autoincrement=True),
+    _text("at"),
+    _text("actor"),
+    _text("action"),
+    _text("target"),
+    Column("status", Integer, nullable=False),
+    _text("detail"),
+    PrimaryKeyConstraint("number"),
+)
+idempotency = Table(
+    "idempotency",
+    metadata,
+    _text("key"),
+    _text("actor"),
+    _text("route"),
+    _text("digest"),
+    Column("status", Integer),
+    _text("response", null=True),
+    Column("expires", Float(53), nullable=False),
+    PrimaryKeyConstraint("actor", "key"),
 )
 
 READ_TABLES = {t.name: t for t in (campaign, trial, observable, spectrum)}
