@@ -6,6 +6,7 @@ DotpilotError (1)
 ├── NotFoundError (3)          no campaign, trial or file of that name
 ├── ConflictError (4)          somebody else owns it, or a stale token
 ├── RemoteError (5)            a remote cannot be reached
+├── StorageError (1)           the database cannot be used at this moment
 ├── SchemaError (2)            a database older or newer than this program
 └── RecordError (20)           a stored record that cannot be read as written
 """
@@ -51,6 +52,10 @@ class RemoteError(DotpilotError):
     """A remote cannot be reached."""
 
     exit_code = 5
+
+
+class StorageError(DotpilotError):
+    """The database refused, or cannot be reached; what was to be written may or may not be."""
 
 
 class SchemaError(DotpilotError):

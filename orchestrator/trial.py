@@ -26,7 +26,8 @@ StopReason = Literal[
 TRIAL_MOVES: dict[str, frozenset[str]] = {
     "proposed": frozenset({"proposed", "approved", "dispatched", "abandoned"}),
     "approved": frozenset({"dispatched", "abandoned"}),
-    "dispatched": frozenset({"running", "failed", "in_doubt"}),
+    # back to approved, or abandoned: only where whoever holds the lease says that nothing moved
+    "dispatched": frozenset({"running", "failed", "in_doubt", "approved", "abandoned"}),
     "running": frozenset({"measured", "failed", "in_doubt"}),
     "measured": frozenset({"completed", "rejected", "failed", "in_doubt"}),
     "in_doubt": frozenset({"completed", "approved", "abandoned"}),

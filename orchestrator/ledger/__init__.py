@@ -7,6 +7,7 @@ from orchestrator.ledger._ledger import Ledger, utc_now
 from orchestrator.ledger._owner import Ownership
 from orchestrator.ledger._rows import CampaignRow, SpectrumRow, StoredSpectrum, TrialRow
 from orchestrator.ledger._schema import HEAD, schema_state, upgrade
+from orchestrator.ledger._write import encoded
 
 __all__ = [
     "HEAD",
@@ -21,6 +22,7 @@ __all__ = [
     "TrialRow",
     "array_digest",
     "check_integrity",
+    "encoded",
     "fold",
     "schema_state",
     "upgrade",

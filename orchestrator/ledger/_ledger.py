@@ -7,7 +7,8 @@ returns are frozen values; nobody else writes the tables.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -32,8 +33,15 @@ from orchestrator.ledger._rows import (
     trial_rows,
 )
 from orchestrator.ledger._schema import require_head
-from orchestrator.ledger._statements import Statements, write_cursor
-from orchestrator.ledger._write import append_event, encoded, first_events, follow
+from orchestrator.ledger._statements import Statements, read_cursor, write_cursor
+from orchestrator.ledger._write import (
+    Guard,
+    append_event,
+    check_owner,
+    encoded,
+    first_events,
+    follow,
+)
 
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
 
@@ -100,7 +108,8 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def _now(self) -> str:
+    def now(self) -> str:
+        """Return the present time as events carry it."""
         return self._clock().astimezone(UTC).isoformat(timespec="microseconds")
 
     def create_campaign(self, payload: CampaignCreated, *, actor: str) -> str:
@@ -121,7 +130,7 @@ class Ledger:
             NotFoundError, TransitionError: events that do not follow from each other.
         """
         campaign = "c" + "".join(secrets.choice(_ALPHABET) for _ in range(9))
-        events, tables = follow(campaign, payloads, self._now(), actor)
+        events, tables = follow(campaign, payloads, self.now(), actor)
         rows = encoded(arrays)
         with write_cursor(self.engine) as cursor:
             first_events(self._statements, cursor, events, tables, rows)
@@ -135,20 +144,69 @@ class Ledger:
         actor: str,
         token: int | None = None,
         arrays: Sequence[NDArray[Any]] = (),
+        after: int | None = None,
     ) -> Event:
         """Append one event in one transaction, with what it changes in the read tables.
 
+        Args:
+            campaign: Identifier.
+            payload: What happened.
+            actor: Who says so.
+            token: The owner's fencing token, where an owner writes.
+            arrays: Arrays that the payload refers to.
+            after: Number of the last event that the writer has seen; another one is a conflict.
+
         Raises:
             NotFoundError: no such campaign or trial.
-            ConflictError: a stale token.
+            ConflictError: a stale token, or an event that the writer has not seen.
             TransitionError: an illegal move.
-            DotpilotError: the database refused; read the record before trying again.
+            StorageError: the database refused; read the record before trying again.
         """
         rows = encoded(arrays)
-        with write_cursor(self.engine) as cursor:
-            return append_event(
-                self._statements, cursor, campaign, payload, self._now(), actor, token, rows
+        with self.writing() as cursor:
+            return self.append_within(
+                cursor, campaign, payload, actor=actor, token=token, arrays=rows, after=after
             )
+
+    def writing(self) -> AbstractContextManager[Any]:
+        """Give a driver's cursor inside one write transaction, for `append_within`."""
+        return write_cursor(self.engine)
+
+    def reading(self) -> AbstractContextManager[Any]:
+        """Give a driver's cursor for reading."""
+        return read_cursor(self.engine)
+
+    def append_within(
+        self,
+        cursor: Any,
+        campaign: str,
+        payload: Payload,
+        *,
+        actor: str,
+        token: int | None = None,
+        arrays: Iterable[Mapping[str, Any]] = (),
+        after: int | None = None,
+        wanted: str | None = None,
+    ) -> Event:
+        """Append one event inside a transaction that changes liveness as well.
+
+        Args:
+            cursor: From `writing`.
+            campaign: Identifier.
+            payload: What happened.
+            actor: Who says so.
+            token: The owner's fencing token, where an owner writes.
+            arrays: Encoded rows of `array`.
+            after: Number of the last event that the writer has seen.
+            wanted: The state that the campaign must be in.
+
+        Raises:
+            As `append`; ConflictError also where the campaign is in another state than wanted.
+        """
+        guard = Guard(token=token, after=after, state=wanted)
+        return append_event(
+            self._statements, cursor, campaign, payload, self.now(), actor, guard, arrays
+        )
 
     def acquire(self, campaign: str, *, lease_s: float = 60.0) -> Ownership:
         """Become the owner of a campaign.
@@ -166,6 +224,54 @@ class Ledger:
             query = query.where(t.event.c.seq <= until)
         with self.engine.connect() as connection:
             return [Event(**row) for row in connection.execute(query).mappings()]
+
+    def events_of(
+        self, campaign: str, types: Sequence[str], trial: int | None = None
+    ) -> list[Event]:
+        """Return the events of these types, in order (of one trial, where it is named)."""
+        query = select(t.event).where(t.event.c.campaign == campaign, t.event.c.type.in_(types))
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.order_by(t.event.c.seq)).mappings()
+            found = [Event(**row) for row in rows]
+        if trial is None:
+            return found
+        ends = (f'"trial":{trial},', f'"trial":{trial}}}')
+        return [e for e in found if any(end in e.payload for end in ends)]
+
+    def check_owner(self, cursor: Any, campaign: str, token: int) -> None:
+        """Refuse another than the owner, under the campaign's lock.
+
+        Raises:
+            NotFoundError: no such campaign.
+            ConflictError: a stale token.
+        """
+        check_owner(self._statements, cursor, campaign, token)
+
+    def event_count(self, campaign: str) -> int:
+        """Return how many events a campaign has.
+
+        Raises:
+            NotFoundError: no such campaign.
+        """
+        query = select(t.campaign.c.event_count).where(t.campaign.c.id == campaign)
+        with self.engine.connect() as connection:
+            found = connection.execute(query).scalar()
+        if found is None:
+            raise NotFoundError(f"there is no campaign {campaign}; `dotpilot list` shows all")
+        return int(found)
+
+    def due_campaigns(self) -> list[str]:
+        """Return the served campaigns that need their loop, oldest first."""
+        c, measured = t.campaign.c, t.trial.c.state == "measured"
+        waiting = select(t.trial.c.number).where(t.trial.c.campaign == c.id, measured)
+        query = (
+            select(c.id)
+            .where(c.dispatch == "fleet")
+            .where(or_(c.state.in_(("running", "draining")), waiting.exists()))
+            .order_by(c.created_at, c.id)
+        )
+        with self.engine.connect() as connection:
+            return list(connection.execute(query).scalars())
 
     def campaigns(self) -> list[CampaignRow]:
         """Return all campaigns, oldest first."""

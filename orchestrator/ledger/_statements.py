@@ -15,7 +15,7 @@ from sqlalchemy import Dialect, Engine, Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.expression import ClauseElement
 
-from orchestrator.errors import DotpilotError
+from orchestrator.errors import StorageError
 from orchestrator.ledger import _tables as t
 from orchestrator.ledger._tables import KEYS, READ_TABLES
 
@@ -118,11 +118,31 @@ def _update(table: Table) -> Any:
 
 
 @contextmanager
+def read_cursor(engine: Engine) -> Iterator[Any]:
+    """Give a driver's cursor for reading; nothing is locked.
+
+    Raises:
+        StorageError: the database refused or could not be reached.
+    """
+    try:
+        connection = engine.raw_connection()
+        try:
+            yield connection.cursor()
+        finally:
+            connection.close()
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise StorageError(
+            f"the database must be readable, but refused: {error}; look at it with "
+            "`dotpilot doctor`"
+        ) from error
+
+
+@contextmanager
 def write_cursor(engine: Engine) -> Iterator[Any]:
     """Give a driver's cursor inside a write transaction; commit it, or leave nothing.
 
     Raises:
-        DotpilotError: the database refused or could not be reached.
+        StorageError: the database refused or could not be reached.
     """
     driver = engine.dialect.loaded_dbapi
     try:
@@ -136,7 +156,7 @@ def write_cursor(engine: Engine) -> Iterator[Any]:
         finally:
             connection.close()  # rolls back what is not committed
     except driver.Error as error:
-        raise DotpilotError(
+        raise StorageError(
             f"a change must be written whole, but the database refused it: {error}; look at it "
             "with `dotpilot doctor`, then read the record before trying again"
         ) from error

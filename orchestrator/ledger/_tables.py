@@ -164,7 +164,7 @@ worker = Table(
     _text("id"),
     _text("lab"),
     _text("station"),
-    _text("description"),
+    _text("hidden", null=True),
     _text("details"),
     _text("version"),
     _text("token", null=True),

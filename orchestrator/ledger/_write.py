@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,21 @@ _REPLACED = ("observable", "spectrum")
 Row = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What must hold under the campaign's lock for an event to be written.
+
+    Attributes:
+        token: The present owner's fencing token, where an owner writes.
+        after: Number of the last event that the writer has seen.
+        state: The campaign's state.
+    """
+
+    token: int | None = None
+    after: int | None = None
+    state: str | None = None
+
+
 def append_event(
     statements: Statements,
     cursor: Any,
@@ -28,22 +44,29 @@ def append_event(
     payload: Payload,
     at: str,
     actor: str,
-    token: int | None,
+    guard: Guard,
     arrays: Iterable[Row],
 ) -> Event:
     """Append within the cursor's write transaction; `arrays` are encoded rows.
 
     Raises:
         NotFoundError: no such campaign or trial.
-        ConflictError: a stale token.
+        ConflictError: a stale token, an unseen event, or a campaign in another state.
         TransitionError: an illegal move, or an event of another attempt.
     """
     head = statements.head(cursor, campaign)
     if head is None:
         raise NotFoundError(f"there is no campaign {campaign}; `dotpilot list` shows all")
     state, count, last_hash = head
-    if token is not None:
-        _check_token(campaign, token, statements.token(cursor, campaign))
+    if guard.token is not None:
+        _check_token(campaign, guard.token, statements.token(cursor, campaign))
+    if guard.after not in (None, count):
+        raise ConflictError(
+            f"the record of {campaign} had {guard.after} events when this was decided, but has "
+            f"{count}; read it again and decide anew"
+        )
+    if guard.state not in (None, state):
+        raise ConflictError(f"campaign {campaign} must be {guard.state} for this, but is {state}")
     made = make_event(campaign, count + 1, at, actor, payload, last_hash)
     found = changes(made, payload)
     check_event(campaign, state, payload, found, lambda n: statements.trial(cursor, campaign, n))
@@ -53,6 +76,18 @@ def append_event(
     for change in found:
         _apply(statements, cursor, change)
     return made
+
+
+def check_owner(statements: Statements, cursor: Any, campaign: str, token: int) -> None:
+    """Lock a campaign and refuse another than its owner.
+
+    Raises:
+        NotFoundError: no such campaign.
+        ConflictError: a stale token.
+    """
+    if statements.head(cursor, campaign) is None:
+        raise NotFoundError(f"there is no campaign {campaign}; `dotpilot list` shows all")
+    _check_token(campaign, token, statements.token(cursor, campaign))
 
 
 def _check_token(campaign: str, token: int, present: int | None) -> None:

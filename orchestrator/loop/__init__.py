@@ -2,7 +2,9 @@
 
 from orchestrator.loop._attempt import (
     MAX_ATTEMPTS,
+    Attempts,
     analysis_records,
+    measured_event,
     recorded_measurement,
     stored_measurement,
 )
@@ -17,10 +19,12 @@ from orchestrator.loop._drive import (
 from orchestrator.loop._history import history, observations, outcomes, step_seed
 from orchestrator.loop._propose import Planner, agent_record, feasibility, make_agent
 from orchestrator.loop._run import CampaignLoop, Observer, StopRequest
-from orchestrator.loop._stop import lab_hours, stop_decision
+from orchestrator.loop._settle import policy_decision, unheeded_stop
+from orchestrator.loop._stop import lab_hours, room_in_budget, stop_decision
 
 __all__ = [
     "MAX_ATTEMPTS",
+    "Attempts",
     "CampaignLoop",
     "Observer",
     "Planner",
@@ -37,6 +41,10 @@ __all__ = [
     "feasibility",
     "history",
     "lab_hours",
+    "measured_event",
+    "policy_decision",
+    "room_in_budget",
+    "unheeded_stop",
     "make_agent",
     "observations",
     "outcomes",

@@ -46,9 +46,13 @@ class Attempts:
         self._ledger, self._campaign = ledger, campaign
         self._station, self._token = station, token
 
-    def append(self, payload: Payload, arrays: tuple[NDArray[Any], ...] = ()) -> None:
-        """Append one event as the owner of the campaign."""
-        self._ledger.append(self._campaign, payload, actor=ACTOR, token=self._token, arrays=arrays)
+    def append(
+        self, payload: Payload, arrays: tuple[NDArray[Any], ...] = (), after: int | None = None
+    ) -> None:
+        """Append one event as the owner of the campaign (only right after event `after`)."""
+        self._ledger.append(
+            self._campaign, payload, actor=ACTOR, token=self._token, arrays=arrays, after=after
+        )
 
     def run(self, trial: TrialRow, progress: Callable[[str], None] | None = None) -> bool:
         """Run the trial's present attempt; tell whether the station can go on.
@@ -183,7 +187,7 @@ def analysis_records(analysis: Analysis) -> tuple[dict[str, ObservableRecord], V
 
 def stored_measurement(ledger: Ledger, campaign: str, trial: TrialRow) -> Measurement:
     """Rebuild the measurement of a trial's present attempt, as `Station.analyse` takes it."""
-    events = (e.read() for e in ledger.events(campaign) if e.type == TrialMeasured.TYPE)
+    events = (e.read() for e in ledger.events_of(campaign, (TrialMeasured.TYPE,), trial.number))
     present = (trial.number, trial.attempt)
     for event in events:
         if isinstance(event, TrialMeasured) and (event.trial, event.attempt) == present:

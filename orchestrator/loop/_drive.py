@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, replace
-from typing import Any
+from typing import Any, Literal
 
 from agents.errors import AgentError
 from agents.sampling import sample_space
 from instruments import Station, StationDescription, create_station
 from orchestrator.campaign import Campaign, from_resolved
 from orchestrator.errors import InputRefusedError
-from orchestrator.events import CampaignCreated
+from orchestrator.events import CampaignCreated, CampaignStarted
 from orchestrator.ledger import CampaignRow, Ledger
 from orchestrator.loop._propose import feasibility
 from orchestrator.loop._run import CampaignLoop, Observer, StopRequest
@@ -70,8 +70,23 @@ def _common_reasons(campaign: Campaign, station: Station) -> str:
     return "; ".join(first[name] for name, _ in counts.most_common(3))
 
 
-def create_campaign(ledger: Ledger, campaign: Campaign) -> str:
-    """Record a launched campaign and return its identifier."""
+def create_campaign(
+    ledger: Ledger,
+    campaign: Campaign,
+    *,
+    dispatch: Literal["local", "fleet"] = "local",
+    actor: str = ACTOR,
+    start: bool = False,
+) -> str:
+    """Record a launched campaign and return its identifier.
+
+    Args:
+        ledger: The record.
+        campaign: As it was checked.
+        dispatch: Whether this process runs its trials, or the workers of labs do.
+        actor: Who launches it.
+        start: Begin at once (the loop of a served campaign takes it up from then on).
+    """
     description = station_of(campaign).description
     payload = CampaignCreated(
         name=campaign.name,
@@ -81,8 +96,9 @@ def create_campaign(ledger: Ledger, campaign: Campaign) -> str:
         station=station_document(description),
         seed=campaign.seed,
         lab_seed=campaign.lab_seed,
+        dispatch=dispatch,
     )
-    return ledger.create_campaign(payload, actor=ACTOR)
+    return ledger.create_with([payload, *([CampaignStarted()] if start else [])], actor=actor)
 
 
 def recorded_campaign(row: CampaignRow) -> Campaign:
@@ -104,6 +120,11 @@ def drive(
         raise InputRefusedError(
             f"campaign {row.id} holds imported records and cannot be run; replay it with "
             "`dotpilot replay pool`, or launch a campaign file"
+        )
+    if row.dispatch == "fleet":
+        raise InputRefusedError(
+            f"campaign {row.id} is served to labs, and its loop runs in `dotpilot serve` or "
+            "`dotpilot loops`; resume it with --url"
         )
     campaign = recorded_campaign(row)
     with ledger.acquire(row.id) as ownership:

@@ -18,8 +18,6 @@ from orchestrator.events import (
     CampaignStopped,
     StepProposed,
     TrialAbandoned,
-    TrialRejected,
-    TrialResolved,
 )
 from orchestrator.ledger import Ledger, TrialRow
 from orchestrator.loop._attempt import Attempts, doubt_event, stored_measurement
@@ -32,6 +30,7 @@ from orchestrator.loop._batch import (
 )
 from orchestrator.loop._history import history
 from orchestrator.loop._propose import Planner, feasibility, make_agent
+from orchestrator.loop._settle import policy_decision, unheeded_stop
 from orchestrator.loop._stop import room_in_budget, stop_decision
 
 
@@ -126,7 +125,7 @@ class CampaignLoop:
             reason = f"trial {numbers} in doubt: decide with `dotpilot resolve`, then resume"
             self._rest(CampaignPaused(reason=reason))
             return
-        if reason := self._unheeded_stop():
+        if reason := unheeded_stop(self.ledger.events(self.campaign_id)):
             self._rest(CampaignStopped(stop_reason="station_stopped", detail=reason))
             return
         if not self.stop.reason and not self._finish_interrupted():
@@ -164,16 +163,6 @@ class CampaignLoop:
         self._attempts.append(event)
         self.observer.proposed(event)
         return True
-
-    def _unheeded_stop(self) -> str:
-        """Return why the station was to stop, where a process died before it recorded that."""
-        for event in reversed(self.ledger.events(self.campaign_id)):
-            payload = event.read()
-            if isinstance(payload, CampaignStopped):
-                return ""
-            if isinstance(payload, TrialRejected) and payload.verdict.kind == "stop":
-                return "; ".join(payload.verdict.reasons) or "the station stopped"
-        return ""
 
     def _runnable_states(self) -> tuple[str, ...]:
         return ("approved",) if self.campaign.approval else ("proposed", "approved")
@@ -254,23 +243,10 @@ class CampaignLoop:
         return waiting
 
     def _decide_by_policy(self, row: TrialRow) -> bool:
-        repeatable = self.station.description.repeatable
-        policy = self.campaign.in_doubt or ("repeat" if repeatable else "ask")
-        if policy == "ask":
-            return False
-        note = (
-            "the campaign's in_doubt rule" if self.campaign.in_doubt else "station is repeatable"
-        )
-        self._attempts.append(
-            TrialResolved(
-                trial=row.number,
-                attempt=row.attempt,
-                decision="repeat" if policy == "repeat" else "abandon",
-                by="policy",
-                note=note,
-            )
-        )
-        return True
+        decision = policy_decision(self.campaign, self.station.description.repeatable, row)
+        if decision is not None:
+            self._attempts.append(decision)
+        return decision is not None
 
     def _abandon_open(self, rows: Sequence[TrialRow]) -> None:
         for row in rows:

@@ -39,8 +39,8 @@ def _fleet() -> None:
     )
     op.create_table(
         "worker",
-        *(_text(n) for n in ("id", "lab", "station", "description", "details", "version")),
-        _text("token", null=True),
+        *(_text(n) for n in ("id", "lab", "station", "details", "version")),
+        *(_text(n, null=True) for n in ("hidden", "token")),
         _text("registered_at"),
         _real("seen"),
         _real("safe_within"),

@@ -1,0 +1,42 @@
+"""Leases for remote labs, and the loops of the campaigns that they serve."""
+
+from orchestrator.fleet._fleet import Fleet
+from orchestrator.fleet._models import (
+    Failure,
+    Heartbeat,
+    LateResult,
+    Lease,
+    LeaseAnswer,
+    LeaseLostError,
+    Member,
+    PackedArray,
+    Result,
+    SpectrumItem,
+    WorkerRegistration,
+    WorkerRow,
+    packed,
+    result_document,
+)
+from orchestrator.fleet._runner import LoopRunner
+from orchestrator.fleet._served import ServedLoop, proposed_step
+
+__all__ = [
+    "Failure",
+    "Fleet",
+    "Heartbeat",
+    "LateResult",
+    "Lease",
+    "LeaseAnswer",
+    "LeaseLostError",
+    "LoopRunner",
+    "Member",
+    "PackedArray",
+    "Result",
+    "ServedLoop",
+    "SpectrumItem",
+    "WorkerRegistration",
+    "WorkerRow",
+    "packed",
+    "proposed_step",
+    "result_document",
+]

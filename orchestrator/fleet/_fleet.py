@@ -1,0 +1,467 @@
+"""Leases: grant, heartbeat, result, failure, lapse. Each call is one transaction.
+
+What happens to matter is written here, in the transaction that changes the lease: a grant is the
+write-ahead intent of the trials that it covers, a lapse is their doubt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from orchestrator.errors import ConflictError, InputRefusedError, NotFoundError, TransitionError
+from orchestrator.events import (
+    BatchMember,
+    Payload,
+    TrialAbandoned,
+    TrialApproved,
+    TrialDispatched,
+    TrialFailed,
+    TrialInDoubt,
+    TrialRunning,
+    canonical,
+)
+from orchestrator.fleet._models import (
+    Failure,
+    Heartbeat,
+    LateResult,
+    Lease,
+    LeaseAnswer,
+    LeaseLostError,
+    Member,
+    Result,
+    WorkerRegistration,
+    WorkerRow,
+)
+from orchestrator.fleet._statements import COLUMNS, EDGE, LeaseStatements, Row
+from orchestrator.ledger import Ledger, encoded
+from orchestrator.loop import measured_event
+
+LEASE_S = 60.0
+MAX_LEASE_S = 60.0 * 86_400.0
+UNDER_WAY = ("dispatched", "running")
+
+
+def new_id(letter: str) -> str:
+    """Return a random identifier that begins with `letter`."""
+    return letter + secrets.token_hex(8)
+
+
+class Fleet:
+    """The leases of one ledger; may be shared by threads."""
+
+    def __init__(self, ledger: Ledger, lease_s: float = LEASE_S) -> None:
+        self.ledger = ledger
+        self.lease_s = lease_s
+        self._sql = LeaseStatements(ledger.engine.dialect)
+
+    def register_worker(
+        self, worker: str, registration: WorkerRegistration, token: str | None = None
+    ) -> WorkerRow:
+        """Register a worker, or what changed of it; it is ready for leases afterwards.
+
+        Raises:
+            ConflictError: another lab's worker has this name.
+        """
+        known = [w for w in self.workers(worker) if w.lab != registration.lab]
+        if known:
+            raise ConflictError(
+                f"a worker's name belongs to one lab, but {worker!r} is of {known[0].lab!r}; "
+                "choose another name"
+            )
+        values = {
+            "id": worker,
+            "lab": registration.lab,
+            "station": registration.station,
+            "hidden": canonical(registration.simulated) if registration.simulated else None,
+            "details": canonical(registration.details),
+            "version": registration.version,
+            "token": token,
+            "at": self.ledger.now(),
+            "safe_within": registration.safe_within,
+        }
+        with self.ledger.writing() as cursor:
+            self._sql.run(cursor, "worker", values)
+        return self.workers(worker)[0]
+
+    def workers(self, worker: str | None = None) -> list[WorkerRow]:
+        """Return the workers (the one of this name), by lab and name."""
+        with self.ledger.reading() as cursor:
+            rows = self._sql.all(cursor, "workers", {"id": worker})
+        return [_worker(row) for row in rows]
+
+    def grant(self, worker: str, lease_s: float | None = None) -> Lease | None:
+        """Give a worker the oldest offer that fits it, with the intents of its trials.
+
+        Returns:
+            The lease, or None where nothing fits now.
+
+        Raises:
+            NotFoundError: no such worker.
+            InputRefusedError: a lease of no or endless time.
+        """
+        values = {"worker": worker, "lease_s": self._duration(lease_s), "edge": EDGE}
+        while True:
+            try:
+                with self.ledger.writing() as cursor:
+                    row = self._sql.one(cursor, "grant", values)
+                    if row is None:
+                        break
+                    return self._begin(cursor, row)
+            except _StaleOfferError as stale:
+                self._drop(stale.lease)
+            except _NotRunningError:
+                return None
+        self._seen(worker)
+        return None
+
+    def _begin(self, cursor: Any, row: Row) -> Lease:
+        """Write the intents of a granted lease."""
+        lease = self._lease(cursor, row)
+        together = tuple(BatchMember(trial=m.trial, attempt=m.attempt) for m in lease.members)
+        for m in lease.members:
+            intent = TrialDispatched(
+                trial=m.trial,
+                attempt=m.attempt,
+                station=lease.station,
+                batch=together if len(together) > 1 else (),
+                lab=lease.lab or "",
+                worker=lease.worker or "",
+            )
+            try:
+                self._append(cursor, lease, intent, wanted="running")
+            except TransitionError as error:  # abandoned or edited since it was offered
+                raise _StaleOfferError(lease.lease) from error
+            except ConflictError as error:
+                raise _NotRunningError from error
+        return lease
+
+    def _drop(self, lease: str) -> None:
+        with self.ledger.writing() as cursor:
+            self._sql.run(cursor, "drop", {"id": lease})
+
+    def _seen(self, worker: str) -> None:
+        with self.ledger.writing() as cursor:
+            if self._sql.run(cursor, "seen", {"id": worker}).rowcount:
+                return
+            if not self._sql.all(cursor, "workers", {"id": worker}):
+                raise NotFoundError(f"there is no worker {worker!r}; register it first")
+
+    def heartbeat(
+        self, lease: str, fence: int, progress: str = "", lease_s: float | None = None
+    ) -> Heartbeat:
+        """Keep a lease; the first heartbeat says that the station took the attempts up.
+
+        Raises:
+            LeaseLostError: a stale fence, or a lease that ended or lapsed.
+            NotFoundError: no such lease.
+        """
+        values = {"id": lease, "fence": fence, "progress": progress[:500]}
+        values["lease_s"] = self._duration(lease_s)
+        with self.ledger.writing() as cursor:
+            row = self._sql.one(cursor, "beat", values)
+            if row is not None:
+                return self._beat(cursor, row)
+        raise self._lost(lease, fence)
+
+    def _beat(self, cursor: Any, row: Row) -> Heartbeat:
+        columns = dict(zip(COLUMNS, row, strict=False))
+        self._sql.run(cursor, "seen", {"id": columns["worker"]})
+        state = ""
+        for trial, attempt in json.loads(columns["members"]):
+            found = self._member(cursor, columns["campaign"], trial)
+            state = found[4]
+            if found[1] == "dispatched":
+                running = TrialRunning(trial=trial, attempt=attempt)
+                self._append_as(cursor, columns["campaign"], columns["worker"], running)
+        return Heartbeat(float(row[-1]), bool(columns["cancel"]), state != "running")
+
+    def result(self, lease: str, fence: int, results: Sequence[Result]) -> LeaseAnswer:
+        """Record what a lease's run brought back, once.
+
+        The same results again are answered as the first time. Results with a stale fence are kept
+        as evidence.
+
+        Raises:
+            LeaseLostError: a stale fence; the message names the evidence.
+            ConflictError: other results than those that were recorded.
+            InputRefusedError: results that are not one for each attempt, or malformed.
+            NotFoundError: no such lease.
+        """
+        digest = _digest(results)
+        with self.ledger.writing() as cursor:
+            row = self._end(cursor, lease, fence, "done", digest)
+            if row is not None:
+                self._record(cursor, self._lease(cursor, row), results)
+                return LeaseAnswer("done", digest)
+        found = self.lease(lease)
+        if found.fence == fence and found.state == "done":
+            if self._digest_of(lease) == digest:
+                return LeaseAnswer("done", digest)
+            raise ConflictError(
+                f"a lease has one result, but {lease} has another one already; the first stands"
+            )
+        kept = self._keep_late(found, results, digest)
+        raise LeaseLostError(
+            f"only whoever holds a lease may end it, but fence {fence} of {lease} is stale (it is "
+            f"{found.state}); the result is kept as evidence {', '.join(kept)}, for whoever "
+            "resolves the doubt"
+        )
+
+    def _end(self, cursor: Any, lease: str, fence: int, state: str, digest: str) -> Row | None:
+        values = {"id": lease, "fence": fence, "state": state, "digest": digest}
+        return self._sql.one(cursor, "end", values)
+
+    def _record(self, cursor: Any, lease: Lease, results: Sequence[Result]) -> None:
+        by_key = {(r.trial, r.attempt): r for r in results}
+        wanted = {(m.trial, m.attempt) for m in lease.members}
+        if set(by_key) != wanted or len(results) != len(wanted):
+            raise InputRefusedError(
+                f"a lease needs one result for each attempt {sorted(wanted)}, but got "
+                f"{sorted((r.trial, r.attempt) for r in results)}"
+            )
+        for m in lease.members:
+            given = by_key[m.trial, m.attempt]
+            event, arrays = measured_event(
+                given.measurement(m.recipe), m.trial, m.attempt, given.lab_time
+            )
+            self._running_first(cursor, lease, m)
+            self._append(cursor, lease, event, arrays=encoded(arrays))
+
+    def _running_first(self, cursor: Any, lease: Lease, member: Member) -> None:
+        if self._member(cursor, lease.campaign, member.trial)[1] == "dispatched":
+            running = TrialRunning(trial=member.trial, attempt=member.attempt)
+            self._append(cursor, lease, running)
+
+    def fail(self, lease: str, fence: int, failure: Failure) -> LeaseAnswer:
+        """Record how a lease ended without a result.
+
+        Raises:
+            LeaseLostError: a stale fence, or a lease that ended or lapsed.
+            NotFoundError: no such lease.
+        """
+        digest = hashlib.sha256(canonical(failure.model_dump(mode="json")).encode()).hexdigest()
+        with self.ledger.writing() as cursor:
+            row = self._end(cursor, lease, fence, "done", digest)
+            if row is not None:
+                held = self._lease(cursor, row)
+                for m in held.members:
+                    state = str(self._member(cursor, held.campaign, m.trial)[1])
+                    self._append(cursor, held, _failure_event(failure, m, state))
+                if failure.kind == "stopped":
+                    self._sql.run(cursor, "stopped", {"id": held.worker})
+                return LeaseAnswer("done", digest)
+        found = self.lease(lease)
+        if (found.fence, found.state) == (fence, "done") and self._digest_of(lease) == digest:
+            return LeaseAnswer("done", digest)
+        raise self._lost(lease, fence)
+
+    def give_back(self, lease: str, fence: int, reason: str) -> LeaseAnswer:
+        """Offer a lease again whose holder says that nothing moved.
+
+        Raises:
+            LeaseLostError: a stale fence, or a lease that ended or lapsed.
+            TransitionError: the station took an attempt up already.
+            NotFoundError: no such lease.
+        """
+        with self.ledger.writing() as cursor:
+            row = self._sql.one(cursor, "return", {"id": lease, "fence": fence})
+            if row is not None:
+                held = self._lease(cursor, row)
+                for m in held.members:
+                    why = f"given back, nothing moved: {reason}"[:500]
+                    back = TrialApproved(trial=m.trial, attempt=m.attempt, reason=why)
+                    self._append(cursor, held, back)
+                return LeaseAnswer("offered")
+        raise self._lost(lease, fence)
+
+    def cancel(self, campaign: str) -> int:
+        """Withdraw a campaign's offers and ask its workers to stop; return how many they are."""
+        with self.ledger.writing() as cursor:
+            self._sql.run(cursor, "withdraw", {"campaign": campaign})
+            return int(self._sql.run(cursor, "cancel", {"campaign": campaign}).rowcount)
+
+    def sweep(self) -> int:
+        """Turn lapsed leases into doubt; return how many there were."""
+        count = 0
+        while True:
+            with self.ledger.writing() as cursor:
+                row = self._sql.one(cursor, "lapse", {})
+                if row is None:
+                    return count
+                lease = self._lease(cursor, row)
+                for m in lease.members:
+                    self._doubt(cursor, lease, m)
+            count += 1
+
+    def _doubt(self, cursor: Any, lease: Lease, member: Member) -> None:
+        _, state, attempt, *_ = self._member(cursor, lease.campaign, member.trial)
+        if state not in UNDER_WAY or attempt != member.attempt:
+            return
+        reason = f"worker {lease.worker} was not heard from while its lease lasted"
+        doubt = TrialInDoubt(
+            trial=member.trial, attempt=member.attempt, found=state, reason=reason
+        )
+        self._append_as(cursor, lease.campaign, "fleet", doubt)
+
+    def lease(self, lease: str) -> Lease:
+        """Return a lease.
+
+        Raises:
+            NotFoundError: no such lease.
+        """
+        with self.ledger.reading() as cursor:
+            row = self._sql.one(cursor, "find", {"id": lease})
+            if row is None:
+                raise NotFoundError(f"there is no lease {lease}")
+            return self._lease(cursor, row)
+
+    def leases(self, campaign: str | None = None, worker: str | None = None) -> list[Lease]:
+        """Return leases, oldest first: all of a campaign, else those that are open."""
+        values = {"campaign": campaign, "worker": worker}
+        with self.ledger.reading() as cursor:
+            return [self._lease(cursor, r) for r in self._sql.all(cursor, "listed", values)]
+
+    def late_results(self, campaign: str, trial: int) -> list[LateResult]:
+        """Return the evidence that came too late for a trial, oldest first."""
+        values = {"campaign": campaign, "trial": trial}
+        with self.ledger.reading() as cursor:
+            rows = self._sql.all(cursor, "late_listed", values)
+        return [LateResult(*row[:6], Result.model_validate_json(row[6])) for row in rows]
+
+    def _keep_late(self, lease: Lease, results: Sequence[Result], digest: str) -> list[str]:
+        kept = []
+        known = {m.trial for m in lease.members}
+        with self.ledger.writing() as cursor:
+            for r in (r for r in results if r.trial in known):
+                key = {"lease": lease.lease, "trial": r.trial, "digest": digest}
+                if same := self._sql.one(cursor, "late_same", key):
+                    kept.append(str(same[0]))
+                    continue
+                kept.append(new_id("e"))
+                row = {
+                    **key,
+                    "id": kept[-1],
+                    "campaign": lease.campaign,
+                    "attempt": r.attempt,
+                    "worker": lease.worker,
+                    "at": self.ledger.now(),
+                    "body": canonical(r.model_dump(mode="json")),
+                }
+                self._sql.run(cursor, "late", row)
+        return kept
+
+    def _duration(self, lease_s: float | None) -> float:
+        wanted = self.lease_s if lease_s is None else float(lease_s)
+        if not 0.0 < wanted <= MAX_LEASE_S:
+            raise InputRefusedError(
+                f"a lease lasts more than 0 and at most {MAX_LEASE_S:g} s, but got {wanted:g} s"
+            )
+        return wanted
+
+    def _lost(self, lease: str, fence: int) -> LeaseLostError:
+        found = self.lease(lease)
+        return LeaseLostError(
+            f"only whoever holds a lease may use it, but fence {fence} of {lease} is stale: it is "
+            f"{found.state} with fence {found.fence}; bring the station to its safe state"
+        )
+
+    def _digest_of(self, lease: str) -> str | None:
+        with self.ledger.reading() as cursor:
+            row = self._sql.one(cursor, "find", {"id": lease})
+        return None if row is None else dict(zip(COLUMNS, row, strict=False))["digest"]
+
+    def _member(self, cursor: Any, campaign: str, trial: int) -> Row:
+        row = self._sql.one(cursor, "member", {"campaign": campaign, "number": trial})
+        if row is None:
+            raise NotFoundError(f"campaign {campaign} has no trial {trial}")
+        return row
+
+    def _lease(self, cursor: Any, row: Row) -> Lease:
+        columns = dict(zip(COLUMNS, row, strict=False))
+        members, lab_seed = [], 0
+        for trial, attempt in json.loads(columns["members"]):
+            found = self._member(cursor, columns["campaign"], trial)
+            members.append(Member(trial, attempt, json.loads(found[0])))
+            lab_seed = int(found[3])
+        key = {"campaign": columns["campaign"], "lab": columns["lab"]}
+        state = self._sql.one(cursor, "restore", key)
+        return Lease(
+            lease=columns["id"],
+            fence=int(columns["fence"]),
+            campaign=columns["campaign"],
+            station=columns["station"],
+            state=columns["state"],
+            worker=columns["worker"],
+            lab=columns["lab"],
+            expires_in=None if row[-1] is None else float(row[-1]),
+            members=members,
+            simulated=json.loads(columns["hidden"]) if columns["hidden"] else None,
+            lab_seed=lab_seed,
+            restore=json.loads(state[0]) if state else {},
+            progress=columns["progress"],
+            cancel=bool(columns["cancel"]),
+        )
+
+    def _append(self, cursor: Any, lease: Lease, payload: Payload, **more: Any) -> None:
+        self._append_as(cursor, lease.campaign, lease.worker, payload, **more)
+
+    def _append_as(
+        self, cursor: Any, campaign: str, worker: str | None, payload: Payload, **more: Any
+    ) -> None:
+        actor = f"worker {worker}" if worker != "fleet" else "fleet"
+        self.ledger.append_within(cursor, campaign, payload, actor=actor, **more)
+
+
+class _StaleOfferError(Exception):
+    """An offer whose trial moved on meanwhile."""
+
+    def __init__(self, lease: str) -> None:
+        self.lease = lease
+        super().__init__(lease)
+
+
+class _NotRunningError(Exception):
+    """The campaign was paused between the pick and the lock."""
+
+
+def _digest(results: Sequence[Result]) -> str:
+    ordered = sorted(results, key=lambda r: (r.trial, r.attempt))
+    text = canonical([r.model_dump(mode="json") for r in ordered])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _failure_event(failure: Failure, member: Member, state: str) -> Payload:
+    """Return what a failure says of one attempt, which is dispatched or running."""
+    if failure.kind == "refused" and state == "dispatched":
+        return TrialAbandoned(trial=member.trial, reason=failure.message or failure.reason)
+    if failure.kind in ("failed", "refused"):
+        return TrialFailed(
+            trial=member.trial,
+            attempt=member.attempt,
+            reason=failure.reason,
+            message=failure.message or failure.reason,
+            lab_time=failure.lab_time,
+            station_state=failure.station_state,
+        )
+    reason = f"{failure.reason}: {failure.message}" if failure.message else failure.reason
+    return TrialInDoubt(trial=member.trial, attempt=member.attempt, found=state, reason=reason)
+
+
+def _worker(row: Row) -> WorkerRow:
+    simulated: Mapping[str, Any] | None = json.loads(row[3]) if row[3] else None
+    return WorkerRow(
+        worker=row[0],
+        lab=row[1],
+        station=row[2],
+        simulated=simulated,
+        version=row[4],
+        safe_within=float(row[5]),
+        details=json.loads(row[6]),
+        state=row[7],
+        registered_at=row[8],
+        seen_ago=float(row[9]),
+    )
