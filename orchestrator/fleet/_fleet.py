@@ -330,7 +330,10 @@ class Fleet:
         values = {"campaign": campaign, "trial": trial}
         with self.ledger.reading() as cursor:
             rows = self._sql.all(cursor, "late_listed", values)
-        return [LateResult(*row[:6], Result.model_validate_json(row[6])) for row in rows]
+        return [
+            LateResult(i, of, number, attempt, who, at, Result.model_validate_json(body))
+            for i, of, number, attempt, who, at, body in rows
+        ]
 
     def _keep_late(self, lease: Lease, results: Sequence[Result], digest: str) -> list[str]:
         kept = []

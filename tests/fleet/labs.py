@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from instruments import AttemptKey, Station, create_station
+from instruments import AttemptKey, BatchStation, Measurement, Station, create_station
 from orchestrator.fleet import (
     Fleet,
     Lease,
@@ -36,14 +37,20 @@ class Bench:
         station: Station = create_station(lease.station, lease.simulated, seed=lease.lab_seed)
         station.open()
         station.restore(lease.restore)
-        results = []
-        for m in lease.members:
-            self.dispensed.append((lease.campaign, m.trial, m.attempt))
-            measurement = station.run(m.recipe, AttemptKey(m.trial, m.attempt))
-            document = result_document(measurement, m.trial, m.attempt, station.lab_time)
-            results.append(Result.model_validate(document))
+        keys = [AttemptKey(m.trial, m.attempt) for m in lease.members]
+        recipes = [m.recipe for m in lease.members]
+        self.dispensed += [(lease.campaign, k.trial, k.attempt) for k in keys]
+        made: Sequence[Measurement]
+        if station.description.max_batch > 1:
+            made = cast(BatchStation, station).run_batch(recipes, keys)
+        else:
+            made = [station.run(recipes[0], keys[0])]
+        now = station.lab_time
         station.close()
-        return results
+        return [
+            Result.model_validate(result_document(m, k.trial, k.attempt, now))
+            for m, k in zip(made, keys, strict=True)
+        ]
 
     def once(self) -> bool:
         """Lease, run and report; tell whether there was something to do."""
@@ -61,7 +68,7 @@ def serve(ledger: Ledger, campaign: str, *benches: Bench, steps: int = 200) -> s
         loop = ServedLoop(ledger, campaign, ownership.token)
         for _ in range(steps):
             busy = loop.tick()
-            busy = any([b.once() for b in benches]) or busy
-            if not busy:
+            done = sum(b.once() for b in benches)
+            if not busy and not done:
                 break
     return ledger.campaign(campaign).state
