@@ -33,7 +33,8 @@ class PastTrial:
     """One trial as the record has it.
 
     `recipe` is what was asked for; `achieved` holds those parameters that were read back (it
-    may be partial or empty). Agents learn from what was achieved.
+    may be partial or empty). Agents learn from what was achieved. `context` is what nobody
+    chose but may shift the observables: `lab`, where several labs took part.
     """
 
     number: int
@@ -41,6 +42,7 @@ class PastTrial:
     recipe: Recipe
     achieved: Recipe = field(default_factory=dict)
     observables: Mapping[str, Observation] = field(default_factory=dict)
+    context: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def made(self) -> dict[str, float | int | str]:
@@ -57,6 +59,7 @@ def history_hash(history: Sequence[PastTrial]) -> str:
             "recipe": dict(t.recipe),
             "achieved": dict(t.achieved),
             "observables": {k: [o.value, o.se] for k, o in t.observables.items()},
+            **({"context": dict(t.context)} if t.context else {}),
         }
         for t in history
     ]

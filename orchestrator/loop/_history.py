@@ -24,17 +24,21 @@ def history(rows: Iterable[TrialRow]) -> tuple[PastTrial, ...]:
     """Return the history that the agent sees, in the order of trial numbers.
 
     A completed trial carries its observables; no other does. A standard error that nobody
-    stated counts as zero: the agent infers the noise.
+    stated counts as zero: the agent infers the noise. Trials say which lab made them once
+    several labs have taken part, so that one lab's record is the same wherever it was run.
     """
-    return tuple(_past(row) for row in sorted(rows, key=lambda r: r.number))
+    ordered = sorted(rows, key=lambda r: r.number)
+    several = len({r.lab for r in ordered if r.lab}) > 1
+    return tuple(_past(row, several) for row in ordered)
 
 
-def _past(row: TrialRow) -> PastTrial:
+def _past(row: TrialRow, several_labs: bool) -> PastTrial:
     state = _STATES.get(row.state, "pending")
     seen = observations(row) if state == "completed" else {}
     achieved = dict(row.achieved) if state in ("completed", "rejected", "failed") else {}
     known = {name: value for name, value in achieved.items() if name in row.recipe}
-    return PastTrial(row.number, state, dict(row.recipe), known, seen)
+    context = {"lab": row.lab} if several_labs and row.lab else {}
+    return PastTrial(row.number, state, dict(row.recipe), known, seen, context)
 
 
 def observations(row: TrialRow) -> dict[str, Observation]:
