@@ -5,6 +5,9 @@ DotpilotError (1)
 │   └── TransitionError        a state that does not follow from the present one
 ├── NotFoundError (3)          no campaign, trial or file of that name
 ├── ConflictError (4)          somebody else owns it, or a stale token
+├── AccessError (2)            not for whoever asks; nothing was read or written
+│   ├── UnauthenticatedError   no token, or one that is not valid
+│   └── ForbiddenError         a token without the scope, or of another lab
 ├── RemoteError (5)            a remote cannot be reached
 ├── StorageError (1)           the database cannot be used at this moment
 ├── SchemaError (2)            a database older or newer than this program
@@ -46,6 +49,20 @@ class ConflictError(DotpilotError):
     """Somebody else owns it, or the token is stale."""
 
     exit_code = 4
+
+
+class AccessError(DotpilotError):
+    """Not for whoever asks; nothing was read or written."""
+
+    exit_code = 2
+
+
+class UnauthenticatedError(AccessError):
+    """No token, or one that is malformed, unknown, expired or revoked."""
+
+
+class ForbiddenError(AccessError):
+    """A token without the scope, or one that is bound to another lab."""
 
 
 class RemoteError(DotpilotError):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from orchestrator.cli import _admin, _data, _replay, _run, _serve, _show, _twin
+from orchestrator.cli import _admin, _data, _replay, _run, _serve, _show, _token, _twin
 from orchestrator.cli._context import DEFAULT_DB, configure
 from orchestrator.errors import DotpilotError
 
@@ -27,7 +27,7 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (_run, _show, _replay, _data, _twin, _serve, _admin):
+for module in (_run, _show, _replay, _data, _twin, _serve, _token, _admin):
     module.register(app)
 
 

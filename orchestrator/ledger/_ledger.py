@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, insert, or_, select, text
 from sqlalchemy.exc import DBAPIError
 
-from orchestrator.errors import DotpilotError, NotFoundError
+from orchestrator.errors import ConflictError, DotpilotError, NotFoundError
 from orchestrator.events import CampaignCreated, Event, Payload
 from orchestrator.ledger import _tables as t
 from orchestrator.ledger._arrays import find_array
@@ -108,6 +108,10 @@ class Ledger:
     ) -> None:
         self.close()
 
+    def time(self) -> datetime:
+        """Return the time of the ledger's clock, aware, in UTC."""
+        return self._clock().astimezone(UTC)
+
     def now(self) -> str:
         """Return the present time as events carry it."""
         return self._clock().astimezone(UTC).isoformat(timespec="microseconds")
@@ -122,17 +126,30 @@ class Ledger:
         *,
         actor: str,
         arrays: Iterable[NDArray[Any]] = (),
+        identifier: str | None = None,
     ) -> str:
         """Record a new campaign with its first events in one transaction; return its identifier.
+
+        Args:
+            payloads: The first of them creates the campaign.
+            actor: Who does it.
+            arrays: That the events refer to.
+            identifier: A free one that the caller made; None draws one.
 
         Raises:
             RecordError: the first event does not create the campaign.
             NotFoundError, TransitionError: events that do not follow from each other.
+            ConflictError: there is a campaign of this identifier.
         """
-        campaign = "c" + "".join(secrets.choice(_ALPHABET) for _ in range(9))
+        drawn = "c" + "".join(secrets.choice(_ALPHABET) for _ in range(9))
+        campaign = drawn if identifier is None else identifier
         events, tables = follow(campaign, payloads, self.now(), actor)
         rows = encoded(arrays)
         with write_cursor(self.engine) as cursor:
+            if self._statements.head(cursor, campaign) is not None:
+                raise ConflictError(
+                    f"a campaign's identifier is given once, but {campaign} exists; take another"
+                )
             first_events(self._statements, cursor, events, tables, rows)
         return campaign
 

@@ -110,6 +110,8 @@ def _fields(document: Any) -> set[str]:
         ("station show", ["station", "show", "flow_synthesis"]),
         ("agent list", ["agent", "list"]),
         ("agent show", ["agent", "show", "sobol"]),
+        ("token create", ["token", "create", "--scope", "campaign:read"]),
+        ("token list", ["token", "list"]),
         ("db current", ["db", "current"]),
         ("db rebuild", ["db", "rebuild"]),
         ("doctor", ["doctor"]),
