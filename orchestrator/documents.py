@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents import agent_names, create_agent
+from agents.errors import AgentError
+from instruments import InstrumentError, create_station, station_names
 from orchestrator.campaign import Campaign, best_trial, from_resolved, pareto_trials, quantity
+from orchestrator.errors import NotFoundError
 from orchestrator.ledger import CampaignRow, TrialRow
-from orchestrator.loop import outcomes
+from orchestrator.loop import outcomes, station_document
 
 Units = Mapping[str, str]
 
@@ -110,6 +114,50 @@ def list_document(rows: Sequence[CampaignRow], counts: Mapping[str, int]) -> dic
             {"campaign": r.id, "name": r.name, "state": r.state, "trials": counts.get(r.id, 0)}
             for r in rows
         ]
+    }
+
+
+def stations_document() -> dict[str, Any]:
+    """Return the document of `station list`."""
+    found = [create_station(name).description for name in station_names()]
+    fields = ("name", "version", "description", "simulated")
+    return {"stations": [{f: getattr(d, f) for f in fields} for d in found]}
+
+
+def named_station_document(name: str) -> dict[str, Any]:
+    """Return the document of `station show`.
+
+    Raises:
+        NotFoundError: no such station.
+    """
+    try:
+        return station_document(create_station(name).description)
+    except InstrumentError as error:
+        raise NotFoundError(str(error)) from error
+
+
+def agents_document() -> dict[str, Any]:
+    """Return the document of `agent list`."""
+    found = [create_agent(name) for name in agent_names()]
+    return {"agents": [{"name": a.name, "version": a.version} for a in found]}
+
+
+def agent_document(name: str) -> dict[str, Any]:
+    """Return the document of `agent show`.
+
+    Raises:
+        NotFoundError: no such agent.
+    """
+    try:
+        agent = create_agent(name)
+    except AgentError as error:
+        raise NotFoundError(str(error)) from error
+    return {
+        "name": agent.name,
+        "version": agent.version,
+        "description": (type(agent).__doc__ or "").strip().splitlines()[0],
+        "options": agent.configuration,
+        "libraries": agent.libraries,
     }
 
 

@@ -74,33 +74,22 @@ def trials(
 
 def station_list() -> None:
     """List the installed stations."""
-    from instruments import create_station, station_names
+    from orchestrator.documents import stations_document
 
-    found = [create_station(name).description for name in station_names()]
-    document = {
-        "stations": [
-            {
-                "name": d.name,
-                "version": d.version,
-                "description": d.description,
-                "simulated": d.simulated,
-            }
-            for d in found
-        ]
-    }
-    emit(document, lambda: typer.echo("\n".join(f"{d.name}  {d.description}" for d in found)))
+    document = stations_document()
+
+    def human() -> None:
+        found = document["stations"]
+        typer.echo("\n".join(f"{d['name']}  {d['description']}" for d in found))
+
+    emit(document, human)
 
 
 def station_show(name: Annotated[str, typer.Argument(metavar="STATION")]) -> None:
     """Show a station's parameters, limits, choices and observables."""
-    from instruments import InstrumentError, create_station
-    from orchestrator.errors import NotFoundError
-    from orchestrator.loop import station_document
+    from orchestrator.documents import named_station_document
 
-    try:
-        document = station_document(create_station(name).description)
-    except InstrumentError as error:
-        raise NotFoundError(str(error)) from error
+    document = named_station_document(name)
     emit(document, lambda: _station_text(document))
 
 
@@ -128,34 +117,25 @@ def _station_text(document: dict[str, Any]) -> None:
 
 def agent_list() -> None:
     """List the installed agents."""
-    from agents import agent_names, create_agent
+    from orchestrator.documents import agents_document
 
-    found = [create_agent(name) for name in agent_names()]
-    document = {"agents": [{"name": a.name, "version": a.version} for a in found]}
-    emit(document, lambda: typer.echo("\n".join(f"{a.name} {a.version}" for a in found)))
+    document = agents_document()
+
+    def human() -> None:
+        typer.echo("\n".join(f"{a['name']} {a['version']}" for a in document["agents"]))
+
+    emit(document, human)
 
 
 def agent_show(name: Annotated[str, typer.Argument(metavar="AGENT")]) -> None:
     """Show an agent's options with their defaults."""
-    from agents import create_agent
-    from agents.errors import AgentError
-    from orchestrator.errors import NotFoundError
+    from orchestrator.documents import agent_document
 
-    try:
-        agent = create_agent(name)
-    except AgentError as error:
-        raise NotFoundError(str(error)) from error
-    document = {
-        "name": agent.name,
-        "version": agent.version,
-        "description": (type(agent).__doc__ or "").strip().splitlines()[0],
-        "options": agent.configuration,
-        "libraries": agent.libraries,
-    }
+    document = agent_document(name)
 
     def human() -> None:
-        typer.echo(f"{agent.name} {agent.version}: {document['description']}")
-        for key, value in agent.configuration.items():
+        typer.echo(f"{document['name']} {document['version']}: {document['description']}")
+        for key, value in document["options"].items():
             typer.echo(f"  {key} = {value}")
 
     emit(document, human)

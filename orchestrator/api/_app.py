@@ -1,0 +1,157 @@
+"""The application: the table of routes, its guards, and its OpenAPI document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from orchestrator.api import _problems, _session
+from orchestrator.api._guard import GuardedRoute
+from orchestrator.api._metrics import Metrics
+from orchestrator.api._ops import API_VERSION
+from orchestrator.api._schemas import Problem
+from orchestrator.api._service import KEEPALIVE_S, Service
+from orchestrator.api._session import SingleUser
+from orchestrator.api._shield import MIB, Shield
+from orchestrator.api._table import ROUTES, Route
+from orchestrator.ledger import Ledger
+from orchestrator.ledger._schema import require_head
+
+SILENCE_S = 20.0  # a body that pauses for longer comes from nobody who is waited for
+_DESCRIPTION = (
+    "Campaigns of self-driving laboratories. Every refusal is a problem document (RFC 9457); "
+    "fields that a reader does not know are to be ignored."
+)
+_SECURITY = {"bearer": {"type": "http", "scheme": "bearer", "description": "`dotpilot token`"}}
+
+
+def create_app(
+    ledger: Ledger,
+    *,
+    single_user: SingleUser | None = None,
+    keepalive_s: float = KEEPALIVE_S,
+    silence_s: float = SILENCE_S,
+) -> FastAPI:
+    """Return the service on a record.
+
+    Args:
+        ledger: The record; the caller opens and closes it.
+        single_user: The one person of loopback mode, or None where tokens alone let in.
+        keepalive_s: Longest silence of an event stream [s].
+        silence_s: Longest pause within a request's body [s].
+
+    Raises:
+        SchemaError: the database is not at head; the message names the command that helps.
+    """
+    require_head(ledger.engine, ledger.url, create=False)
+    app = FastAPI(
+        title="dotpilot",
+        version=API_VERSION,
+        description=_DESCRIPTION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    service = Service(ledger, single_user, keepalive_s)
+    app.state.service, app.state.metrics = service, Metrics(service)
+    router = APIRouter(route_class=GuardedRoute)
+    for route in ROUTES:
+        _add(router, route)
+    app.include_router(router)
+    app.add_api_route("/openapi.json", _document, include_in_schema=False)
+    if single_user is not None:
+        app.add_api_route("/session", _session.session_form, include_in_schema=False)
+        app.add_api_route(
+            "/session", _session.session_start, methods=["POST"], include_in_schema=False
+        )
+    _problems.install(app)
+    app.add_exception_handler(HTTPException, _plain)
+    app.add_middleware(Shield, limit=_limits(), silence_s=silence_s, seen=app.state.metrics.seen)
+    return app
+
+
+def _add(router: APIRouter, route: Route) -> None:
+    extra: dict[str, Any] = {
+        "x-scope": route.scope,
+        "x-lab": route.lab,
+        "x-keyed": route.keyed,
+        "x-audited": route.audited,
+    }
+    if route.scope is not None:
+        extra["security"] = [{"bearer": []}]
+    router.add_api_route(
+        route.path,
+        route.handler,
+        methods=[route.method],
+        status_code=route.status,
+        response_model=None,
+        responses=_responses(route),
+        openapi_extra=extra,
+        operation_id=route.handler.__name__,
+        response_class=JSONResponse,
+    )
+
+
+def _responses(route: Route) -> dict[int | str, dict[str, Any]]:
+    found: dict[int | str, dict[str, Any]] = {}
+    if route.document is not None:
+        found[route.status] = {"model": route.document, "description": "Done."}
+    statuses = {400, *route.also}
+    if "{" in route.path or route.method != "GET":
+        statuses |= {422}
+    statuses |= {401, 403, 500, 503} if route.scope is not None else {422}
+    for status in sorted(statuses | {422}):
+        if status == 304:
+            found[status] = {"description": "Not changed since."}
+            continue
+        shape = {"schema": {"$ref": "#/components/schemas/Problem"}}
+        found[status] = {"description": "Refused.", "content": {_problems.MEDIA_TYPE: shape}}
+    return found
+
+
+def _limits() -> Callable[[str, str], int]:
+    """Return the greatest body by method and path; few routes take more than the rest."""
+    large = [
+        (r.method, re.compile(re.sub(r"\{\w+\}", "[^/]+", r.path)), r.most)
+        for r in ROUTES
+        if r.most > MIB
+    ]
+
+    def limit(method: str, path: str) -> int:
+        found = (most for m, shape, most in large if m == method and shape.fullmatch(path))
+        return next(found, MIB)
+
+    return limit
+
+
+async def _plain(request: Request, error: Exception) -> Response:
+    """Answer what the framework refuses; a 405 names every method of the path."""
+    assert isinstance(error, HTTPException)  # noqa: S101 registered for it
+    path, headers = request.url.path, dict(error.headers or {})
+    if error.status_code == 405:
+        shapes = ((r.method, re.sub(r"\{\w+\}", "[^/]+", r.path)) for r in ROUTES)
+        headers["Allow"] = ", ".join(sorted(m for m, s in shapes if re.fullmatch(s, path)))
+    return _problems.http_problem(path, error.status_code, headers, error.detail)
+
+
+async def _document(request: Request) -> Response:
+    return JSONResponse(openapi(request.app))
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document of the application."""
+    document = app.openapi()
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = _SECURITY
+    shapes = components.setdefault("schemas", {})
+    template = "#/components/schemas/{model}"
+    problem = Problem.model_json_schema(ref_template=template)
+    shapes |= problem.pop("$defs", {})
+    shapes["Problem"] = problem
+    return document

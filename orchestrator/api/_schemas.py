@@ -1,0 +1,288 @@
+"""Shapes of answers, for the OpenAPI document; fields may be added to every one of them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from orchestrator.trial import CampaignState, StopReason, TrialState
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class Mistake(_Document):
+    """One mistake: the JSON pointer to it ("" for elsewhere), and what to do."""
+
+    pointer: str
+    message: str
+
+
+class Problem(_Document):
+    """A refusal (RFC 9457); `type` is `urn:dotpilot:SLUG`."""
+
+    type: str = Field(pattern="^urn:dotpilot:[a-z-]+$")
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[Mistake]
+
+
+class Quantity(_Document):
+    """A number with its unit, and its standard error where it was measured."""
+
+    value: float
+    unit: str
+    se: float | None = None
+
+
+Quantities = dict[str, Quantity | str]
+
+
+class Candidate(_Document):
+    """A trial among the best."""
+
+    trial: int
+    recipe: Quantities
+    observables: dict[str, Quantity]
+
+
+class CampaignDocument(_Document):
+    """As `dotpilot show --json`."""
+
+    campaign: str
+    name: str
+    state: CampaignState
+    stop_reason: StopReason | None
+    trials: int
+    completed: int
+    best: Candidate | None
+    pareto: list[Candidate]
+    station: str
+    agent: str
+    seed: int
+    source: Literal["launched", "imported", "forked"]
+    created_at: str
+    events: int
+
+
+class CampaignEntry(_Document):
+    """One line of the list."""
+
+    campaign: str
+    name: str
+    state: CampaignState
+    trials: int
+
+
+class CampaignList(_Document):
+    """A page of campaigns, oldest first; `next` is null on the last."""
+
+    campaigns: list[CampaignEntry]
+    next: str | None
+
+
+class TrialDocument(_Document):
+    """As an entry of `dotpilot trials --json`."""
+
+    trial: int
+    attempt: int
+    state: TrialState
+    recipe: Quantities
+    achieved: Quantities
+    observables: dict[str, Quantity]
+    verdict: dict[str, Any] | None
+    proposal: dict[str, Any] | None
+    conditions: dict[str, Any]
+    failure: str | None
+    warnings: list[str]
+    lab_time: float | None
+
+
+class TrialList(_Document):
+    """A page of trials, by number."""
+
+    trials: list[TrialDocument]
+    next: str | None
+
+
+class ProposalDocument(_Document):
+    """Who made a recipe, and why."""
+
+    trial: int
+    step: int
+    by: Literal["agent", "person", "record"]
+    recipe: Quantities
+    agent: dict[str, Any] | None
+    seed: int | None
+    history_hash: str | None
+    policy: str | None
+    policy_value: float | None
+    predicted: dict[str, Any]
+    details: dict[str, Any]
+    origin: dict[str, Any]
+
+
+class SpectrumDocument(_Document):
+    """A raw spectrum; `values` has one row per frame where the instrument read repeatedly."""
+
+    name: str
+    axis: list[float | None]
+    values: list[float | None] | list[list[float | None]]
+    axis_unit: str
+    unit: str
+    settings: dict[str, Any]
+
+
+class SpectrumList(_Document):
+    """The spectra of one attempt."""
+
+    trial: int
+    attempt: int
+    spectra: list[SpectrumDocument]
+
+
+class EventDocument(_Document):
+    """One link of the chain."""
+
+    campaign: str
+    seq: int
+    type: str
+    version: int
+    at: str
+    actor: str
+    payload: dict[str, Any]
+    prev_hash: str
+    hash: str
+
+
+class EventList(_Document):
+    """Events in order; ask again with `after` set to `next`."""
+
+    events: list[EventDocument]
+    next: int
+
+
+class Verification(_Document):
+    """As `dotpilot replay verify --json`."""
+
+    events: int
+    chain_ok: bool
+    tables_ok: bool
+    observables_checked: int
+    observables_ok: int
+    proposals_checked: int
+    proposals_ok: int
+    max_difference: float
+    diverged_at: int | None
+    findings: list[dict[str, Any]]
+
+
+class AgentEntry(_Document):
+    """One agent of the list."""
+
+    name: str
+    version: str
+
+
+class AgentList(_Document):
+    """The installed agents."""
+
+    agents: list[AgentEntry]
+
+
+class AgentDocument(AgentEntry):
+    """As `dotpilot agent show --json`."""
+
+    description: str
+    options: dict[str, Any]
+    libraries: dict[str, str]
+
+
+class StationEntry(_Document):
+    """One station of the list."""
+
+    name: str
+    version: str
+    description: str
+    simulated: bool
+
+
+class StationList(_Document):
+    """Stations with code here, and stations that were declared."""
+
+    stations: list[StationEntry]
+
+
+class StationDocument(StationEntry):
+    """As `dotpilot station show --json`."""
+
+    parameters: list[dict[str, Any]]
+    observables: list[dict[str, Any]]
+    repeatable: bool
+    max_batch: int
+
+
+class TokenDocument(_Document):
+    """A token without its secret."""
+
+    id: str
+    scopes: list[str]
+    lab: str | None
+    label: str
+    created: str
+    expires: str | None
+    revoked: str | None
+    used: str | None
+
+
+class TokenList(_Document):
+    """All tokens, oldest first."""
+
+    tokens: list[TokenDocument]
+
+
+class NewTokenDocument(_Document):
+    """A token as it is shown, once."""
+
+    token: str
+    id: str
+    scopes: list[str]
+    lab: str | None
+    expires: str | None
+
+
+class AuditEntry(_Document):
+    """Who did what to what."""
+
+    number: int
+    at: str
+    actor: str
+    action: str
+    target: str
+    status: int
+    detail: str
+
+
+class AuditList(_Document):
+    """A page of the trail, the latest first."""
+
+    audit: list[AuditEntry]
+    next: str | None
+
+
+class Health(_Document):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Version(_Document):
+    """What runs here."""
+
+    dotpilot: str
+    api: str
+    schema_: str = Field(alias="schema")

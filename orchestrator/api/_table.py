@@ -1,0 +1,103 @@
+"""The table of all routes: what each is, who may use it, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from orchestrator.api import (
+    _campaigns,
+    _declared,
+    _events,
+    _ops,
+    _tokens,
+    _trials,
+)
+from orchestrator.api import _schemas as s
+from orchestrator.api._shield import MIB
+
+READ, WRITE, APPROVE = "campaign:read", "campaign:write", "trial:approve"
+EXECUTE, ADMIN = "lab:execute", "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method of one path.
+
+    Attributes:
+        method: HTTP method.
+        path: Template, such as `/v1/campaigns/{c}`.
+        scope: Who may; None is anybody.
+        handler: What answers.
+        document: Shape of the answer, or None where it has another media type or none.
+        status: Of the answer.
+        also: Further statuses beside those that every route has.
+        lab: Whether a token that is bound to a lab may use it, for that lab.
+        keyed: Whether an Idempotency-Key is heeded.
+        audited: Whether a success is put into the trail.
+        most: Greatest body [bytes].
+    """
+
+    method: str
+    path: str
+    scope: str | None
+    handler: Callable[..., Any]
+    document: type[BaseModel] | None
+    status: int = 200
+    also: tuple[int, ...] = ()
+    lab: bool = False
+    keyed: bool = False
+    audited: bool = False
+    most: int = MIB
+
+
+def _get(
+    path: str,
+    handler: Callable[..., Any],
+    document: type[BaseModel] | None,
+    scope: str | None = READ,
+    **more: Any,
+) -> Route:
+    return Route("GET", path, scope, handler, document, **more)
+
+
+def _change(
+    method: str,
+    path: str,
+    scope: str,
+    handler: Callable[..., Any],
+    document: type[BaseModel] | None,
+    **more: Any,
+) -> Route:
+    return Route(method, path, scope, handler, document, audited=True, **more)
+
+
+_C = "/v1/campaigns/{c}"
+_T = _C + "/trials/{n}"
+ROUTES: tuple[Route, ...] = (
+    _get("/v1/campaigns", _campaigns.list_campaigns, s.CampaignList),
+    _get(_C, _campaigns.show_campaign, s.CampaignDocument, also=(304, 404)),
+    _get(_C + "/file", _campaigns.show_file, None, also=(404,)),
+    _get(_C + "/view", _campaigns.view, s.CampaignDocument, also=(404,)),
+    Route("POST", _C + "/verify", READ, _campaigns.verify, s.Verification, also=(404,)),
+    _get(_C + "/trials", _trials.list_trials, s.TrialList, also=(404,)),
+    _get(_T, _trials.show_trial, s.TrialDocument, also=(304, 404)),
+    _get(_T + "/proposal", _trials.show_proposal, s.ProposalDocument, also=(404,)),
+    _get(_T + "/spectra", _trials.show_spectra, s.SpectrumList, also=(404,)),
+    _get(_C + "/events", _events.list_events, s.EventList, also=(404,)),
+    _get("/v1/agents", _declared.list_agents, s.AgentList),
+    _get("/v1/agents/{a}", _declared.show_agent, s.AgentDocument, also=(404,)),
+    _get("/v1/stations", _declared.list_stations, s.StationList),
+    _get("/v1/stations/{s}", _declared.show_station, s.StationDocument, also=(404,)),
+    _get("/v1/tokens", _tokens.list_tokens, s.TokenList, ADMIN),
+    _change("POST", "/v1/tokens", ADMIN, _tokens.make_token, s.NewTokenDocument, status=201),
+    _change("DELETE", "/v1/tokens/{t}", ADMIN, _tokens.end_token, s.TokenDocument, also=(404,)),
+    _get("/v1/audit", _tokens.list_audit, s.AuditList, ADMIN),
+    _get("/healthz", _ops.health, s.Health, None),
+    _get("/readyz", _ops.ready, s.Health, None, also=(503,)),
+    _get("/version", _ops.show_version, s.Version, None),
+    _get("/metrics", _ops.show_metrics, None, READ),
+)
