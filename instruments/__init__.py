@@ -1,5 +1,6 @@
 """Stations, instruments and metrology: from a recipe to a measurement to observables."""
 
+from instruments.declared import DeclaredStation, declared_description
 from instruments.errors import (
     InstrumentError,
     RecipeRefusedError,
@@ -31,6 +32,7 @@ __all__ = [
     "Analysis",
     "AttemptKey",
     "BatchStation",
+    "DeclaredStation",
     "InstrumentError",
     "Measurement",
     "ObservableDeclaration",
@@ -50,5 +52,6 @@ __all__ = [
     "Verdict",
     "Violation",
     "create_station",
+    "declared_description",
     "station_names",
 ]

@@ -57,7 +57,10 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class StationDescription:
-    """Everything about a station that a campaign file is checked against."""
+    """Everything about a station that a campaign file is checked against.
+
+    `declared` marks one without code: people or a foreign lab run it and report what they found.
+    """
 
     name: str
     version: str
@@ -67,6 +70,7 @@ class StationDescription:
     simulated: bool
     repeatable: bool
     max_batch: int = 1
+    declared: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,10 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class ObservableValue:
-    """A derived number with its standard error and the method (name@version) that derived it."""
+    """A derived number with its standard error and the method (name@version) that derived it.
+
+    `se` is NaN where nobody knows the error.
+    """
 
     value: float
     se: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
-from orchestrator.campaign import UnitError, convert, convert_width
+from orchestrator.campaign import reported_observables
 from orchestrator.errors import InputRefusedError
 from orchestrator.events import ObservableRecord, TrialApproved, TrialInDoubt, TrialResolved
 from orchestrator.ledger import CampaignRow, Ledger
@@ -90,33 +90,8 @@ def _observables(
     row: CampaignRow, evidence: Mapping[str, Any], problems: list[str]
 ) -> dict[str, ObservableRecord]:
     """Read `observables: {name: {value, unit, se}}` in the station's units."""
-    declared = {o["name"]: o for o in row.station_description["observables"]}
-    given = evidence.get("observables")
-    if not isinstance(given, dict) or not given:
-        problems.append("evidence must hold `observables: {name: {value, unit, se}}`")
-        return {}
-    found: dict[str, ObservableRecord] = {}
-    for name, entry in given.items():
-        if name not in declared:
-            problems.append(
-                f"evidence: {row.station} has no observable {name!r}; it has "
-                f"{', '.join(sorted(declared))}"
-            )
-            continue
-        try:
-            found[name] = _observable(entry, declared[name])
-        except (UnitError, TypeError, ValueError, KeyError, AttributeError) as error:
-            problems.append(f"evidence: {name} must be {{value, unit, se}}: {error}")
-    return found
-
-
-def _observable(entry: Mapping[str, Any], declared: Mapping[str, Any]) -> ObservableRecord:
-    unit, spectral = declared["unit"], bool(declared.get("spectral"))
-    given = str(entry.get("unit", ""))
-    value = float(entry["value"])
-    se = entry.get("se")
-    converted = convert(value, given, unit, spectral=spectral)
-    error = None
-    if se is not None:
-        error = convert_width(float(se), value, given, unit, spectral=spectral)
-    return ObservableRecord(value=converted, se=error, unit=unit, method="adopted@person")
+    declared = row.station_description["observables"]
+    read = reported_observables(
+        declared, evidence.get("observables"), lambda text: problems.append(f"evidence: {text}")
+    )
+    return {n: ObservableRecord(**o, method="adopted@person") for n, o in read.items()}

@@ -1,6 +1,11 @@
 """What a campaign is: the declared file, checked against its station and its agent."""
 
 from orchestrator.campaign._check import check_campaign, read_document
+from orchestrator.campaign._declared import (
+    read_station,
+    reported_observables,
+    reported_parameters,
+)
 from orchestrator.campaign._model import Campaign, from_resolved, quantity
 from orchestrator.campaign._outcome import (
     Outcome,
@@ -26,6 +31,9 @@ __all__ = [
     "probability_met",
     "quantity",
     "read_document",
+    "read_station",
+    "reported_observables",
+    "reported_parameters",
     "target_reached",
     "trials_without_improvement",
 ]

@@ -86,8 +86,14 @@ def read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def check_campaign(document: Mapping[str, Any]) -> Campaign:
+def check_campaign(
+    document: Mapping[str, Any], declared: Mapping[str, StationDescription] | None = None
+) -> Campaign:
     """Check a campaign document against its station and agent.
+
+    Args:
+        document: The campaign file.
+        declared: Stations without code that are known beside the installed ones, by name.
 
     Raises:
         InputRefusedError: `problems` names every mistake found.
@@ -96,7 +102,7 @@ def check_campaign(document: Mapping[str, Any]) -> Campaign:
     values = _fields(document, problems.append)
     space_items = _items(values["space"], "space", SpaceItem, problems.append)
     objective_items = _items(values["objectives"], "objectives", ObjectiveItem, problems.append)
-    station = _station(values["station"], values["lab"], problems.append)
+    station = _station(values["station"], values["lab"], declared or {}, problems.append)
     space = Space(())
     objectives: tuple[Objective, ...] = ()
     if station is not None:
@@ -157,9 +163,18 @@ def _items(raw: list[Any] | None, key: str, model: type[T], report: Report) -> l
     return found
 
 
-def _station(name: str | None, lab: LabItem | None, report: Report) -> StationDescription | None:
+def _station(
+    name: str | None,
+    lab: LabItem | None,
+    declared: Mapping[str, StationDescription],
+    report: Report,
+) -> StationDescription | None:
     if name is None:
         return None
+    if name in declared:
+        if lab is not None:
+            report(f"lab: {name} is declared, not simulated, so it has no hidden laboratory")
+        return declared[name]
     try:
         return create_station(name, lab.given if lab else None).description
     except InstrumentError as error:

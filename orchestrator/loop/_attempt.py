@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -178,11 +179,15 @@ def _spectrum(spectrum: Spectrum) -> SpectrumRecord:
 def analysis_records(analysis: Analysis) -> tuple[dict[str, ObservableRecord], VerdictRecord]:
     """Return an analysis as it is recorded."""
     observables = {
-        name: ObservableRecord(value=float(o.value), se=float(o.se), unit=o.unit, method=o.method)
+        name: ObservableRecord(value=float(o.value), se=_known(o.se), unit=o.unit, method=o.method)
         for name, o in analysis.observables.items()
     }
     verdict = VerdictRecord(kind=analysis.verdict.kind, reasons=analysis.verdict.reasons)
     return observables, verdict
+
+
+def _known(se: float) -> float | None:
+    return None if math.isnan(se) else float(se)
 
 
 def stored_measurement(ledger: Ledger, campaign: str, trial: TrialRow) -> Measurement:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any, Literal
 
 from agents.errors import AgentError
 from agents.sampling import sample_space
-from instruments import Station, StationDescription, create_station
+from instruments import (
+    DeclaredStation,
+    Station,
+    StationDescription,
+    create_station,
+    declared_description,
+)
 from orchestrator.campaign import Campaign, from_resolved
 from orchestrator.errors import InputRefusedError
 from orchestrator.events import CampaignCreated, CampaignStarted
@@ -19,8 +26,15 @@ from orchestrator.loop._run import CampaignLoop, Observer, StopRequest
 ACTOR = "cli"
 
 
-def station_of(campaign: Campaign) -> Station:
-    """Build the campaign's station, its noise keyed by the campaign's lab seed."""
+def station_of(campaign: Campaign, recorded: Mapping[str, Any] | None = None) -> Station:
+    """Build the campaign's station, its noise keyed by the campaign's lab seed.
+
+    Args:
+        campaign: Which one.
+        recorded: The description that its record holds; a declared station is made of it.
+    """
+    if recorded is not None and recorded.get("declared"):
+        return DeclaredStation(declared_description(recorded))
     return create_station(campaign.station, campaign.lab, seed=campaign.lab_seed)
 
 
@@ -77,6 +91,7 @@ def create_campaign(
     dispatch: Literal["local", "fleet"] = "local",
     actor: str = ACTOR,
     start: bool = False,
+    station: StationDescription | None = None,
 ) -> str:
     """Record a launched campaign and return its identifier.
 
@@ -86,8 +101,9 @@ def create_campaign(
         dispatch: Whether this process runs its trials, or the workers of labs do.
         actor: Who launches it.
         start: Begin at once (the loop of a served campaign takes it up from then on).
+        station: What its station declares; that of the installed one if left out.
     """
-    description = station_of(campaign).description
+    description = station or station_of(campaign).description
     payload = CampaignCreated(
         name=campaign.name,
         source="launched",
@@ -132,7 +148,7 @@ def drive(
             ledger,
             row.id,
             campaign,
-            station_of(campaign),
+            station_of(campaign, row.station_description),
             ownership.token,
             observer,
             stop or StopRequest(),

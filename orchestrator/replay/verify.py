@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from instruments import Station, create_station
+from instruments import Station
 from orchestrator.errors import NotFoundError
 from orchestrator.events import (
     Event,
@@ -27,6 +27,7 @@ from orchestrator.loop import (
     make_agent,
     recorded_campaign,
     recorded_measurement,
+    station_of,
 )
 
 TOLERANCE = 1e-6
@@ -104,8 +105,8 @@ def _identifier(ledger: Ledger, reference: str) -> str:
 
 
 def _station(folded: FoldedCampaign) -> Station:
-    campaign = recorded_campaign(folded.campaign)
-    return create_station(campaign.station, campaign.lab, seed=campaign.lab_seed)
+    row = folded.campaign
+    return station_of(recorded_campaign(row), row.station_description)
 
 
 def _check_observables(

@@ -157,7 +157,7 @@ def read_record(ledger: Ledger, campaign_id: str) -> Record:
 
 def _series(ledger: Ledger, row: CampaignRow, campaign: Campaign, number: int) -> Sequence[Series]:
     try:
-        station = station_of(campaign)
+        station = station_of(campaign, row.station_description)
     except InstrumentError:
         return ()
     if station.description.version != row.station_description["version"]:

@@ -89,7 +89,7 @@ def test_an_abandoned_trial_teaches_nothing(interrupted: tuple[Ledger, str]) -> 
         ("abandon", "x", {"observables": {}}, "belongs to"),
         ("adopt", "x", {"observables": {"colour": {"value": 1}}}, "no observable 'colour'"),
         ("adopt", "x", {"observables": {"plqy": {"value": "bright"}}}, "plqy must be"),
-        ("adopt", "x", {"peak": 3}, "evidence must hold"),
+        ("adopt", "x", {"peak": 3}, "evidence: observables must be"),
     ],
 )
 def test_a_bad_decision_is_refused_and_nothing_changes(
