@@ -1,6 +1,6 @@
 """Leases for remote labs, and the loops of the campaigns that they serve."""
 
-from orchestrator.fleet._fleet import Fleet
+from orchestrator.fleet._fleet import LEASE_S, Fleet
 from orchestrator.fleet._models import (
     Failure,
     Heartbeat,
@@ -21,6 +21,7 @@ from orchestrator.fleet._runner import LoopRunner
 from orchestrator.fleet._served import ServedLoop, proposed_step
 
 __all__ = [
+    "LEASE_S",
     "Failure",
     "Fleet",
     "Heartbeat",

@@ -42,6 +42,7 @@ from orchestrator.loop import measured_event
 
 LEASE_S = 60.0
 MAX_LEASE_S = 60.0 * 86_400.0
+PROGRESS = 4000  # characters; room for what a person knows before the rest comes
 UNDER_WAY = ("dispatched", "running")
 
 
@@ -93,8 +94,15 @@ class Fleet:
             rows = self._sql.all(cursor, "workers", {"id": worker})
         return [_worker(row) for row in rows]
 
-    def grant(self, worker: str, lease_s: float | None = None) -> Lease | None:
+    def grant(
+        self, worker: str, lease_s: float | None = None, campaign: str | None = None
+    ) -> Lease | None:
         """Give a worker the oldest offer that fits it, with the intents of its trials.
+
+        Args:
+            worker: Who asks.
+            lease_s: For how long [s].
+            campaign: Of this campaign only.
 
         Returns:
             The lease, or None where nothing fits now.
@@ -103,7 +111,12 @@ class Fleet:
             NotFoundError: no such worker.
             InputRefusedError: a lease of no or endless time.
         """
-        values = {"worker": worker, "lease_s": self._duration(lease_s), "edge": EDGE}
+        values = {
+            "worker": worker,
+            "lease_s": self._duration(lease_s),
+            "edge": EDGE,
+            "campaign": campaign,
+        }
         while True:
             try:
                 with self.ledger.writing() as cursor:
@@ -159,7 +172,7 @@ class Fleet:
             LeaseLostError: a stale fence, or a lease that ended or lapsed.
             NotFoundError: no such lease.
         """
-        values = {"id": lease, "fence": fence, "progress": progress[:500]}
+        values = {"id": lease, "fence": fence, "progress": progress[:PROGRESS]}
         values["lease_s"] = self._duration(lease_s)
         with self.ledger.writing() as cursor:
             row = self._sql.one(cursor, "beat", values)

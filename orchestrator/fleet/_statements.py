@@ -14,6 +14,7 @@ _POSTGRESQL = {
     "position": "strpos",
     "text": "::text",
     "lock": "FOR UPDATE",
+    "greatest": "greatest",
 }
 _SQLITE = {
     "now": "((julianday('now') - 2440587.5) * 86400.0)",
@@ -21,6 +22,7 @@ _SQLITE = {
     "position": "instr",
     "text": "",
     "lock": "",
+    "greatest": "max",
 }
 COLUMNS = (
     "id", "campaign", "members", "station", "hidden", "state", "fence", "worker", "lab",
@@ -39,6 +41,7 @@ _SQL = {
             JOIN worker w ON w.id = :worker AND w.state = 'ready' AND w.station = l.station
             JOIN campaign c ON c.id = l.campaign AND c.state = 'running'
             WHERE l.state = 'offered'
+              AND (:campaign{{text}} IS NULL OR l.campaign = :campaign)
               AND (l.labs IS NULL OR {{position}}(l.labs, :edge || w.lab || :edge) > 0)
               AND (w.hidden IS NULL OR l.hidden IS NULL OR w.hidden = l.hidden)
             ORDER BY l.offered, l.id LIMIT 1 {{skip}})
@@ -70,10 +73,13 @@ _SQL = {
           AND (:worker{{text}} IS NULL OR worker = :worker)
           AND (:campaign{{text}} IS NOT NULL OR state IN ('offered', 'leased'))
         ORDER BY offered, id""",
+    # one campaign's offers are granted in the order of its trials, however quickly they are made
     "offer": """
         INSERT INTO lease (id, campaign, members, station, labs, hidden, state, fence, offered,
             cancel)
-        VALUES (:id, :campaign, :members, :station, :labs, :hidden, 'offered', 0, {now}, false)""",
+        VALUES (:id, :campaign, :members, :station, :labs, :hidden, 'offered', 0,
+            {greatest}({now}, (SELECT coalesce(max(o.offered) + 0.001, 0) FROM lease o
+                               WHERE o.campaign = :campaign)), false)""",
     "withdraw": "UPDATE lease SET state = 'withdrawn' WHERE campaign = :campaign "
     "AND state = 'offered'",
     "drop": "UPDATE lease SET state = 'withdrawn' WHERE id = :id AND state = 'offered'",
