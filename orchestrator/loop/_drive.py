@@ -92,6 +92,7 @@ def create_campaign(
     actor: str = ACTOR,
     start: bool = False,
     station: StationDescription | None = None,
+    identifier: str | None = None,
 ) -> str:
     """Record a launched campaign and return its identifier.
 
@@ -102,6 +103,10 @@ def create_campaign(
         actor: Who launches it.
         start: Begin at once (the loop of a served campaign takes it up from then on).
         station: What its station declares; that of the installed one if left out.
+        identifier: A free one that the caller made; None draws one.
+
+    Raises:
+        ConflictError: the identifier is taken.
     """
     description = station or station_of(campaign).description
     payload = CampaignCreated(
@@ -114,7 +119,8 @@ def create_campaign(
         lab_seed=campaign.lab_seed,
         dispatch=dispatch,
     )
-    return ledger.create_with([payload, *([CampaignStarted()] if start else [])], actor=actor)
+    first = [payload, *([CampaignStarted()] if start else [])]
+    return ledger.create_with(first, actor=actor, identifier=identifier)
 
 
 def recorded_campaign(row: CampaignRow) -> Campaign:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from agents import create_agent
 from agents.errors import AgentError
 from orchestrator.errors import InputRefusedError
 from orchestrator.events import (
     CampaignCreated,
+    CampaignStarted,
     Payload,
     SpectrumRecord,
     TrialImported,
@@ -21,24 +23,52 @@ from orchestrator.trial import ENDED
 
 
 def fork_campaign(
-    ledger: Ledger, campaign: str, seq: int, agent: str | None = None, seed: int | None = None
+    ledger: Ledger,
+    campaign: str,
+    seq: int,
+    agent: str | None = None,
+    seed: int | None = None,
+    *,
+    dispatch: Literal["local", "fleet"] = "local",
+    actor: str = "fork",
+    start: bool = False,
+    identifier: str | None = None,
 ) -> str:
     """Record a new campaign that begins with what the parent had ended by event `seq`.
 
     Trials keep their numbers; those under way at `seq` are left out with all that follow, so that
     a fork without changes continues as the parent did. The laboratory stays the parent's.
 
+    Args:
+        ledger: The record.
+        campaign: The parent's identifier.
+        seq: Number of the parent's event that it begins after.
+        agent: Another agent, with its default options.
+        seed: Another seed.
+        dispatch: Whether the process that resumes it runs its trials, or the workers of labs do.
+        actor: Who forks it.
+        start: Begin at once.
+        identifier: A free one that the caller made; None draws one.
+
     Raises:
         InputRefusedError: an imported parent, or an unknown agent.
+        ConflictError: the identifier is taken.
         NotFoundError: the chain has no such event.
     """
     folded = fold_at(ledger, campaign, seq)
-    created = _created(folded.campaign, seq, agent, seed)
+    created = _created(folded.campaign, seq, agent, seed, dispatch)
     trials: list[Payload] = [_copy(t, folded) for t in _ended_prefix(folded.trials)]
-    return ledger.create_with([created, *trials], actor="fork")
+    first = [created, *trials, *([CampaignStarted()] if start else [])]
+    return ledger.create_with(first, actor=actor, identifier=identifier)
 
 
-def _created(row: CampaignRow, seq: int, agent: str | None, seed: int | None) -> CampaignCreated:
+def _created(
+    row: CampaignRow,
+    seq: int,
+    agent: str | None,
+    seed: int | None,
+    dispatch: Literal["local", "fleet"],
+) -> CampaignCreated:
     if row.source == "imported":
         raise InputRefusedError(
             f"campaign {row.id} holds imported records of no station, so a fork of it cannot run; "
@@ -64,6 +94,7 @@ def _created(row: CampaignRow, seq: int, agent: str | None, seed: int | None) ->
         lab_seed=row.lab_seed,
         parent=row.id,
         forked_at=seq,
+        dispatch=dispatch,
     )
 
 

@@ -84,8 +84,8 @@ def test_an_abandoned_trial_teaches_nothing(interrupted: tuple[Ledger, str]) -> 
     ("decision", "note", "evidence", "word"),
     [
         ("guess", "x", None, "adopt, repeat or abandon"),
-        ("repeat", " ", None, "--note"),
-        ("adopt", "x", None, "--evidence"),
+        ("repeat", " ", None, "note: must say why"),
+        ("adopt", "x", None, "evidence: adopt needs"),
         ("abandon", "x", {"observables": {}}, "belongs to"),
         ("adopt", "x", {"observables": {"colour": {"value": 1}}}, "no observable 'colour'"),
         ("adopt", "x", {"observables": {"plqy": {"value": "bright"}}}, "plqy must be"),
