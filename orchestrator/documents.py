@@ -7,13 +7,14 @@ from typing import Any
 
 from agents import agent_names, create_agent
 from agents.errors import AgentError
-from instruments import InstrumentError, create_station, station_names
+from instruments import InstrumentError, StationDescription, create_station, station_names
 from orchestrator.campaign import Campaign, best_trial, from_resolved, pareto_trials, quantity
 from orchestrator.errors import NotFoundError
 from orchestrator.ledger import CampaignRow, TrialRow
 from orchestrator.loop import outcomes, station_document
 
 Units = Mapping[str, str]
+NONE: Mapping[str, StationDescription] = {}
 
 
 def parameter_units(row: CampaignRow) -> dict[str, str]:
@@ -117,19 +118,23 @@ def list_document(rows: Sequence[CampaignRow], counts: Mapping[str, int]) -> dic
     }
 
 
-def stations_document() -> dict[str, Any]:
-    """Return the document of `station list`."""
+def stations_document(declared: Mapping[str, StationDescription] = NONE) -> dict[str, Any]:
+    """Return the document of `station list`: the installed stations, then the declared ones."""
     found = [create_station(name).description for name in station_names()]
     fields = ("name", "version", "description", "simulated")
-    return {"stations": [{f: getattr(d, f) for f in fields} for d in found]}
+    return {"stations": [{f: getattr(d, f) for f in fields} for d in [*found, *declared.values()]]}
 
 
-def named_station_document(name: str) -> dict[str, Any]:
+def named_station_document(
+    name: str, declared: Mapping[str, StationDescription] = NONE
+) -> dict[str, Any]:
     """Return the document of `station show`.
 
     Raises:
         NotFoundError: no such station.
     """
+    if name in declared:
+        return station_document(declared[name])
     try:
         return station_document(create_station(name).description)
     except InstrumentError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -19,6 +20,7 @@ from orchestrator.api._service import KEEPALIVE_S, Service
 from orchestrator.api._session import SingleUser
 from orchestrator.api._shield import MIB, Shield
 from orchestrator.api._table import ROUTES, Route
+from orchestrator.fleet import LEASE_S
 from orchestrator.ledger import Ledger
 from orchestrator.ledger._schema import require_head
 
@@ -27,6 +29,7 @@ _DESCRIPTION = (
     "Campaigns of self-driving laboratories. Every refusal is a problem document (RFC 9457); "
     "fields that a reader does not know are to be ignored."
 )
+_EMPTY = {204: "Nothing to do.", 304: "Not changed since."}
 _SECURITY = {"bearer": {"type": "http", "scheme": "bearer", "description": "`dotpilot token`"}}
 
 
@@ -34,6 +37,7 @@ def create_app(
     ledger: Ledger,
     *,
     single_user: SingleUser | None = None,
+    lease_s: float = LEASE_S,
     keepalive_s: float = KEEPALIVE_S,
     silence_s: float = SILENCE_S,
 ) -> FastAPI:
@@ -42,6 +46,7 @@ def create_app(
     Args:
         ledger: The record; the caller opens and closes it.
         single_user: The one person of loopback mode, or None where tokens alone let in.
+        lease_s: How long a worker keeps a lease in silence, unless it asks otherwise [s].
         keepalive_s: Longest silence of an event stream [s].
         silence_s: Longest pause within a request's body [s].
 
@@ -58,7 +63,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    service = Service(ledger, single_user, keepalive_s)
+    service = Service(ledger, single_user, keepalive_s, lease_s)
     app.state.service, app.state.metrics = service, Metrics(service)
     router = APIRouter(route_class=GuardedRoute)
     for route in ROUTES:
@@ -102,17 +107,30 @@ def _responses(route: Route) -> dict[int | str, dict[str, Any]]:
     found: dict[int | str, dict[str, Any]] = {}
     if route.document is not None:
         found[route.status] = {"model": route.document, "description": "Done."}
-    statuses = {400, *route.also}
-    if "{" in route.path or route.method != "GET":
-        statuses |= {422}
-    statuses |= {401, 403, 500, 503} if route.scope is not None else {422}
-    for status in sorted(statuses | {422}):
-        if status == 304:
-            found[status] = {"description": "Not changed since."}
+    for kind in route.media:
+        content = found.setdefault(route.status, {"description": "Done."})
+        content.setdefault("content", {})[kind] = {"schema": {"type": "string"}}
+    for status in sorted(_statuses(route)):
+        if status < 400:
+            found[status] = {"description": _EMPTY[status]}
             continue
         shape = {"schema": {"$ref": "#/components/schemas/Problem"}}
-        found[status] = {"description": "Refused.", "content": {_problems.MEDIA_TYPE: shape}}
+        description = HTTPStatus(status).phrase
+        found[status] = {
+            "description": description,
+            "content": {_problems.MEDIA_TYPE: shape},
+        }
     return found
+
+
+def _statuses(route: Route) -> set[int]:
+    """Return the further statuses of a route: its own, and those of guards and limits."""
+    found = {400, 422, 500, *route.also}
+    if route.scope is not None:
+        found |= {401, 403, 503}
+    if route.method in ("POST", "PUT", "PATCH"):
+        found |= {408, 413, 415}
+    return found | {409} if route.keyed else found
 
 
 def _limits() -> Callable[[str, str], int]:

@@ -31,6 +31,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (e.AccessError, 403),
     (e.RemoteError, 502),
     (e.SchemaError, 503),
+    (e.StorageError, 503),
     (e.DotpilotError, 500),
     (InstrumentError, 422),
     (AgentError, 422),
@@ -104,7 +105,7 @@ def refusal(path: str, error: Exception) -> Response:
     texts = error.problems if isinstance(error, e.InputRefusedError) else []
     if status >= 500:
         _log.error("refused %s: %s", path, error)
-    details = [{"pointer": _pointer(text), "message": text} for text in texts]
+    details = [_detail(text) for text in texts]
     return problem(path, status, slug_of(type(error)), str(error), details, headers)
 
 
@@ -118,12 +119,13 @@ def _driver_errors() -> tuple[type[BaseException], ...]:
     return (sqlite3.Error, psycopg.Error)
 
 
-def _pointer(text: str) -> str:
-    """Return the JSON pointer that a message about a campaign file begins with, or none."""
+def _detail(text: str) -> Detail:
+    """Split a message into the JSON pointer to where it begins, if it says so, and the rest."""
     found = _PLACE.match(text)
     if found is None:
-        return ""
-    return "/" + "/".join([found[1], *re.findall(r"\w+", found[2])])
+        return {"pointer": "", "message": text}
+    pointer = "/" + "/".join([found[1], *re.findall(r"\w+", found[2])])
+    return {"pointer": pointer, "message": text[found.end() :]}
 
 
 def _invalid(path: str, error: RequestValidationError) -> Response:

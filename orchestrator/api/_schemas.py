@@ -69,6 +69,10 @@ class CampaignDocument(_Document):
     events: int
 
 
+class CampaignFile(_Document):
+    """The campaign file as it was declared."""
+
+
 class CampaignEntry(_Document):
     """One line of the list."""
 
@@ -100,6 +104,28 @@ class TrialDocument(_Document):
     failure: str | None
     warnings: list[str]
     lab_time: float | None
+
+
+class LateResultDocument(_Document):
+    """A result that came with a stale fence: evidence for a decision."""
+
+    id: str
+    lease: str
+    trial: int
+    attempt: int
+    worker: str | None
+    at: str
+    spectra: list[str]
+    conditions: dict[str, Any]
+
+
+class FullTrialDocument(TrialDocument):
+    """A trial with who ran it, its leases, and what came too late for them."""
+
+    lab: str | None
+    worker: str | None
+    leases: list[dict[str, Any]]
+    late_results: list[LateResultDocument]
 
 
 class TrialList(_Document):
@@ -224,6 +250,96 @@ class StationDocument(StationEntry):
     observables: list[dict[str, Any]]
     repeatable: bool
     max_batch: int
+
+
+class LabEntry(_Document):
+    """A lab that has workers."""
+
+    lab: str
+    workers: list[str]
+    stations: list[str]
+
+
+class LabList(_Document):
+    """The labs that have workers."""
+
+    labs: list[LabEntry]
+
+
+class WorkerDocument(_Document):
+    """A worker as it registered; `seen_ago` is how long it has been silent [s]."""
+
+    worker: str
+    lab: str
+    station: str
+    simulated: dict[str, Any] | None
+    version: str
+    safe_within: float
+    details: dict[str, Any]
+    state: str
+    registered_at: str
+    seen_ago: float
+
+
+class RegisteredWorker(WorkerDocument):
+    """A worker with the times that it is to keep [s]."""
+
+    lease_s: float
+    heartbeat_s: float
+
+
+class WorkerList(_Document):
+    """The workers, by lab and name."""
+
+    workers: list[WorkerDocument]
+
+
+class LeaseMember(_Document):
+    """One attempt of a lease, its recipe in the station's units."""
+
+    trial: int
+    attempt: int
+    recipe: dict[str, float | str]
+
+
+class LeaseDocument(_Document):
+    """The right to run some attempts once; every message about it carries `fence`."""
+
+    lease: str
+    fence: int
+    campaign: str
+    station: str
+    lab: str | None
+    worker: str | None
+    state: Literal["offered", "leased", "done", "lapsed", "withdrawn"]
+    expires_in: float | None
+    members: list[LeaseMember]
+    simulated: dict[str, Any] | None
+    lab_seed: int
+    restore: dict[str, Any]
+    progress: str | None
+    cancel: bool
+
+
+class LeaseList(_Document):
+    """Leases that a worker holds."""
+
+    leases: list[LeaseDocument]
+
+
+class HeartbeatAnswer(_Document):
+    """Time left [s], and what the worker is asked to do."""
+
+    expires_in: float
+    cancel: bool
+    pause: bool
+
+
+class LeaseEnd(_Document):
+    """What a lease became, and the digest of what it keeps."""
+
+    state: str
+    digest: str | None
 
 
 class TokenDocument(_Document):

@@ -14,8 +14,10 @@ from orchestrator.access import KeyStore, Principal
 from orchestrator.api._feed import Feed
 from orchestrator.api._problems import RequestError
 from orchestrator.api._session import SingleUser
-from orchestrator.ledger import Ledger, event_counts
+from orchestrator.fleet import LEASE_S, Fleet
+from orchestrator.ledger import Ledger, event_counts, offer_mark
 
+OFFERS = "\noffers"  # no campaign has this identifier
 KEEPALIVE_S = 15.0  # proxies commonly close what is silent for 30 to 60 s
 Json = dict[str, Any]
 
@@ -27,16 +29,22 @@ class Service:
     ledger: Ledger
     single_user: SingleUser | None = None
     keepalive_s: float = KEEPALIVE_S
+    lease_s: float = LEASE_S
     streams: int = 0
+    fleet: Fleet = field(init=False)
     keys: KeyStore = field(init=False)
     feed: Feed = field(init=False)
 
     def __post_init__(self) -> None:
         self.keys = KeyStore(self.ledger)
         self.feed = Feed(self._news)
+        self.fleet = Fleet(self.ledger, self.lease_s)
 
     def _news(self, keys: frozenset[str]) -> dict[str, Any]:
-        return dict(event_counts(self.ledger, keys))
+        found: dict[str, Any] = dict(event_counts(self.ledger, keys - {OFFERS}))
+        if OFFERS in keys:
+            found[OFFERS] = offer_mark(self.ledger)
+        return found
 
 
 def _service(request: Request) -> Service:

@@ -9,6 +9,8 @@ import numpy as np
 from fastapi import Query, Request, Response
 from numpy.typing import NDArray
 
+from orchestrator.api._models import NoteRequest, RecipeRequest, ResolveRequest
+from orchestrator.api._problems import RequestError
 from orchestrator.api._service import (
     At,
     Campaign,
@@ -16,10 +18,20 @@ from orchestrator.api._service import (
     Next,
     Number,
     Service,
+    Who,
     answer,
     cursor,
     not_modified,
     read_cursor,
+    wanted_version,
+)
+from orchestrator.decisions import (
+    MovedOnError,
+    add_trial,
+    approve_trials,
+    edit_trial,
+    resolve_doubt,
+    veto_trial,
 )
 from orchestrator.documents import (
     parameter_units,
@@ -30,15 +42,28 @@ from orchestrator.documents import (
 from orchestrator.ledger import CampaignRow, TrialRow, trial_page
 
 
+def _answer(at: Service, row: CampaignRow, number: int, status: int = 200) -> Response:
+    trial = at.ledger.trial(row.id, number)
+    location = f"/v1/campaigns/{row.id}/trials/{number}" if status == 201 else None
+    return answer(shown(at, row, trial), status, tag_of(trial), location)
+
+
 def tag_of(trial: TrialRow) -> str:
     """Return the version of a trial: its latest event."""
     return str(trial.last_seq)
 
 
-def shown(at: Service, row: CampaignRow, number: int) -> dict[str, Any]:
-    """Return the document of a trial."""
-    trial = at.ledger.trial(row.id, number)
-    return trial_document(trial, parameter_units(row))
+def shown(at: Service, row: CampaignRow, trial: TrialRow) -> dict[str, Any]:
+    """Return the document of a trial, with its leases and what came too late for them."""
+    leases = at.fleet.leases(campaign=row.id) if row.dispatch == "fleet" else []
+    own = [x for x in leases if trial.number in {m.trial for m in x.members}]
+    late = at.fleet.late_results(row.id, trial.number) if own else []
+    return trial_document(trial, parameter_units(row)) | {
+        "lab": trial.lab,
+        "worker": trial.worker,
+        "leases": [x.document() for x in own],
+        "late_results": [x.document() for x in late],
+    }
 
 
 def list_trials(at: At, c: Campaign, limit: Limit = 100, next: Next = None) -> Response:
@@ -54,8 +79,62 @@ def list_trials(at: At, c: Campaign, limit: Limit = 100, next: Next = None) -> R
 def show_trial(request: Request, at: At, c: Campaign, n: Number) -> Response:
     """Show a trial; its `ETag` goes into the If-Match of an edit."""
     row = at.ledger.campaign(c)
-    tag = tag_of(at.ledger.trial(row.id, n))
-    return not_modified(request, tag) or answer(shown(at, row, n), etag=tag)
+    trial = at.ledger.trial(row.id, n)
+    tag = tag_of(trial)
+    return not_modified(request, tag) or answer(shown(at, row, trial), etag=tag)
+
+
+def add(at: At, who: Who, c: Campaign, body: RecipeRequest) -> Response:
+    """Add a recipe of one's own."""
+    row = at.ledger.campaign(c)
+    made = add_trial(at.ledger, row.id, body.recipe, body.note, actor=who.actor)
+    return _answer(at, row, made, 201)
+
+
+def edit(
+    request: Request, at: At, who: Who, c: Campaign, n: Number, body: RecipeRequest
+) -> Response:
+    """Change a proposed recipe; `If-Match` says which version of it."""
+    row = at.ledger.campaign(c)
+    version, present = wanted_version(request), at.ledger.trial(row.id, n)
+    if version != tag_of(present):
+        raise RequestError(412, f"trial {n} is at version {tag_of(present)}, not {version!r}")
+    seen = present.last_seq
+    try:
+        edit_trial(at.ledger, row.id, n, body.recipe, body.note, actor=who.actor, seen=seen)
+    except MovedOnError as error:
+        raise RequestError(412, str(error)) from error
+    return _answer(at, row, n)
+
+
+def approve(at: At, who: Who, c: Campaign, n: Number, body: NoteRequest | None = None) -> Response:
+    """Approve a proposed trial."""
+    row = at.ledger.campaign(c)
+    approve_trials(at.ledger, row.id, [n], body.note if body else "", actor=who.actor)
+    return _answer(at, row, n)
+
+
+def veto(at: At, who: Who, c: Campaign, n: Number, body: NoteRequest | None = None) -> Response:
+    """Abandon a trial that nobody took up yet."""
+    row = at.ledger.campaign(c)
+    veto_trial(at.ledger, row.id, n, body.note if body else "", actor=who.actor)
+    return _answer(at, row, n)
+
+
+def resolve(at: At, who: Who, c: Campaign, n: Number, body: ResolveRequest) -> Response:
+    """End the doubt about a trial."""
+    row = at.ledger.campaign(c)
+    resolve_doubt(
+        at.ledger,
+        row.id,
+        n,
+        body.decision,
+        body.note,
+        body.evidence,
+        late_result=body.late_result,
+        actor=who.actor,
+    )
+    return _answer(at, row, n)
 
 
 def show_proposal(at: At, c: Campaign, n: Number) -> Response:

@@ -5,7 +5,13 @@ from orchestrator.ledger._fold import FoldedCampaign, fold
 from orchestrator.ledger._integrity import Finding, IntegrityReport, check_integrity
 from orchestrator.ledger._ledger import Ledger, utc_now
 from orchestrator.ledger._owner import Ownership
-from orchestrator.ledger._pages import campaign_page, event_counts, event_page, trial_page
+from orchestrator.ledger._pages import (
+    campaign_page,
+    event_counts,
+    event_page,
+    offer_mark,
+    trial_page,
+)
 from orchestrator.ledger._rows import CampaignRow, SpectrumRow, StoredSpectrum, TrialRow
 from orchestrator.ledger._schema import HEAD, schema_state, upgrade
 from orchestrator.ledger._write import encoded
@@ -28,6 +34,7 @@ __all__ = [
     "event_counts",
     "event_page",
     "fold",
+    "offer_mark",
     "schema_state",
     "trial_page",
     "upgrade",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import func, select, tuple_
 
@@ -60,3 +61,15 @@ def event_counts(ledger: Ledger, campaigns: Iterable[str]) -> dict[str, int]:
     query = select(c.id, c.event_count).where(c.id.in_(list(campaigns)))
     with ledger.engine.connect() as connection:
         return dict(connection.execute(query).tuples().all())
+
+
+def offer_mark(ledger: Ledger) -> tuple[Any, ...]:
+    """Return what is another whenever a lease is offered, or a campaign with offers resumes."""
+    lease, c = t.lease.c, t.campaign.c
+    query = (
+        select(func.count(), func.max(lease.offered), func.sum(lease.fence))
+        .join(t.campaign, c.id == lease.campaign)
+        .where(lease.state == "offered", c.state == "running")
+    )
+    with ledger.engine.connect() as connection:
+        return tuple(connection.execute(query).one())
