@@ -2,7 +2,17 @@
 
 from orchestrator.api._app import create_app, openapi
 from orchestrator.api._ops import API_VERSION
+from orchestrator.api._server import ApiServer, single_user
 from orchestrator.api._session import SingleUser
 from orchestrator.api._table import ROUTES, Route
 
-__all__ = ["API_VERSION", "ROUTES", "Route", "SingleUser", "create_app", "openapi"]
+__all__ = [
+    "API_VERSION",
+    "ROUTES",
+    "ApiServer",
+    "Route",
+    "SingleUser",
+    "create_app",
+    "openapi",
+    "single_user",
+]

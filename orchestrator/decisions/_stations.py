@@ -41,5 +41,5 @@ def declared_stations(ledger: Ledger) -> dict[str, StationDescription]:
     """Return the declared stations by name."""
     query = select(table.c.name, table.c.description).order_by(table.c.name)
     with ledger.engine.connect() as connection:
-        rows = connection.execute(query).tuples().all()
+        rows = connection.execute(query).all()
     return {name: declared_description(json.loads(text)) for name, text in rows}

@@ -31,7 +31,7 @@ def campaign_page(
     with ledger.engine.connect() as connection:
         rows = [campaign_row(row) for row in connection.execute(query).mappings()]
         chosen = counted.where(t.trial.c.campaign.in_([row.id for row in rows]))
-        counts: dict[str, int] = dict(connection.execute(chosen).tuples().all())
+        counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(chosen)}
     return [(row, counts.get(row.id, 0)) for row in rows]
 
 
@@ -60,7 +60,7 @@ def event_counts(ledger: Ledger, campaigns: Iterable[str]) -> dict[str, int]:
     c = t.campaign.c
     query = select(c.id, c.event_count).where(c.id.in_(list(campaigns)))
     with ledger.engine.connect() as connection:
-        return dict(connection.execute(query).tuples().all())
+        return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def offer_mark(ledger: Ledger) -> tuple[Any, ...]:

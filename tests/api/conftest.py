@@ -25,7 +25,8 @@ FLOW = {
         {"name": "cs_pb_ratio", "low": 0.4, "high": 1.6},
     ],
     "objectives": [
-        {"observable": "peak_emission", "goal": "target", "value": 515, "tolerance": 3, "unit": "nm"}
+        {"observable": "peak_emission", "goal": "target", "value": 515, "tolerance": 3,
+         "unit": "nm"}
     ],
     "agent": {"name": "sobol"},
     "budget": {"trials": 4},
@@ -84,6 +85,29 @@ class House:
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     with Ledger.open(f"sqlite:///{tmp_path}/api.db?synchronous=normal") as opened:
         yield opened
+
+
+def bench(name: str = "bench") -> dict[str, Any]:
+    """Return the document of a declared station, whose campaigns cost no computing."""
+    return {
+        "name": name,
+        "declared": True,
+        "parameters": [{"name": "x", "unit": "mm", "low": 0, "high": 10, "default": 1}],
+        "observables": [{"name": "peak", "unit": "nm", "spectral": True}],
+    }
+
+
+def bench_file(**more: Any) -> dict[str, Any]:
+    """Return a campaign file for it."""
+    return {
+        "name": "by hand",
+        "station": "bench",
+        "space": [{"name": "x", "low": 0, "high": 10, "unit": "mm"}],
+        "objectives": [{"observable": "peak", "goal": "minimise", "unit": "nm"}],
+        "agent": {"name": "random"},
+        "budget": {"trials": 9},
+        **more,
+    }
 
 
 @pytest.fixture
