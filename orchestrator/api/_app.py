@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from orchestrator.api import _problems, _session
 from orchestrator.api._guard import GuardedRoute
+from orchestrator.api._links import links_of
 from orchestrator.api._metrics import Metrics
 from orchestrator.api._ops import API_VERSION
 from orchestrator.api._schemas import Problem
@@ -54,6 +55,10 @@ def create_app(
         SchemaError: the database is not at head; the message names the command that helps.
     """
     require_head(ledger.engine, ledger.url, create=False)
+    return _assemble(Service(ledger, single_user, keepalive_s, lease_s), silence_s)
+
+
+def _assemble(service: Service, silence_s: float = SILENCE_S) -> FastAPI:
     app = FastAPI(
         title="dotpilot",
         version=API_VERSION,
@@ -63,14 +68,13 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    service = Service(ledger, single_user, keepalive_s, lease_s)
     app.state.service, app.state.metrics = service, Metrics(service)
     router = APIRouter(route_class=GuardedRoute)
     for route in ROUTES:
         _add(router, route)
     app.include_router(router)
     app.add_api_route("/openapi.json", _document, include_in_schema=False)
-    if single_user is not None:
+    if service.single_user is not None:
         app.add_api_route("/session", _session.session_form, include_in_schema=False)
         app.add_api_route(
             "/session", _session.session_start, methods=["POST"], include_in_schema=False
@@ -88,6 +92,8 @@ def _add(router: APIRouter, route: Route) -> None:
         "x-keyed": route.keyed,
         "x-audited": route.audited,
     }
+    if headers := _headers(route):
+        extra["parameters"] = headers
     if route.scope is not None:
         extra["security"] = [{"bearer": []}]
     router.add_api_route(
@@ -107,6 +113,8 @@ def _responses(route: Route) -> dict[int | str, dict[str, Any]]:
     found: dict[int | str, dict[str, Any]] = {}
     if route.document is not None:
         found[route.status] = {"model": route.document, "description": "Done."}
+        if links := links_of(route.handler.__name__):
+            found[route.status]["links"] = links
     for kind in route.media:
         content = found.setdefault(route.status, {"description": "Done."})
         content.setdefault("content", {})[kind] = {"schema": {"type": "string"}}
@@ -159,17 +167,48 @@ async def _plain(request: Request, error: Exception) -> Response:
 
 
 async def _document(request: Request) -> Response:
-    return JSONResponse(openapi(request.app))
+    return JSONResponse(_openapi(request.app))
 
 
-def openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document of the application."""
+def openapi() -> dict[str, Any]:
+    """Return the OpenAPI document, which no database has a part in."""
+    return _openapi(_assemble(Service(Ledger("sqlite:///openapi.db"))))
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
     document = app.openapi()
     components = document.setdefault("components", {})
     components["securitySchemes"] = _SECURITY
     shapes = components.setdefault("schemas", {})
-    template = "#/components/schemas/{model}"
-    problem = Problem.model_json_schema(ref_template=template)
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     shapes |= problem.pop("$defs", {})
     shapes["Problem"] = problem
+    refusals = components.setdefault("responses", {})
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            _share_refusals(operation["responses"], refusals)
     return document
+
+
+def _share_refusals(responses: dict[str, Any], shared: dict[str, Any]) -> None:
+    """Describe each kind of refusal once, as every route has a dozen of them."""
+    for status, response in responses.items():
+        if int(status) >= 400 and "$ref" not in response:
+            shared[f"Refused{status}"] = response
+            responses[status] = {"$ref": f"#/components/responses/Refused{status}"}
+
+
+def _headers(route: Route) -> list[dict[str, Any]]:
+    """Return the request headers that a route heeds beside those of its handler."""
+    wanted: list[tuple[str, str, bool]] = []
+    if route.keyed:
+        wanted.append(("Idempotency-Key", "The same key again is the same request.", False))
+    if 304 in route.also:
+        wanted.append(("If-None-Match", "304 where this is still the version.", False))
+    if 428 in route.also:
+        wanted.append(("If-Match", "The ETag of what was read; 428 without it.", True))
+    shape = {"type": "string", "minLength": 1, "maxLength": 200}
+    return [
+        {"name": n, "in": "header", "required": must, "description": text, "schema": shape}
+        for n, text, must in wanted
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,8 +82,17 @@ class House:
         return document
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database at head; making one takes longer than most of the tests."""
+    made = tmp_path_factory.mktemp("empty") / "api.db"
+    Ledger.open(f"sqlite:///{made}").close()
+    return made
+
+
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(empty: Path, tmp_path: Path) -> Iterator[Ledger]:
+    shutil.copy(empty, tmp_path / "api.db")
     with Ledger.open(f"sqlite:///{tmp_path}/api.db?synchronous=normal") as opened:
         yield opened
 
