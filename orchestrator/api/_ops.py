@@ -11,7 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from orchestrator.api._problems import problem
 from orchestrator.api._service import At, answer
-from orchestrator.ledger import HEAD, schema_state
+from orchestrator.errors import SchemaError
+from orchestrator.ledger import HEAD
+from orchestrator.ledger._schema import revision_of
 
 if TYPE_CHECKING:
     from orchestrator.api._metrics import Metrics
@@ -27,8 +29,8 @@ def health() -> Response:
 def ready(request: Request, at: At) -> Response:
     """Tell whether the database answers and is at head."""
     try:
-        found = schema_state(at.ledger.url)["revision"]
-    except SQLAlchemyError as error:
+        found = revision_of(at.ledger.engine)
+    except (SQLAlchemyError, SchemaError) as error:
         detail = f"the database does not answer: {type(error).__name__}"
         return problem(request.url.path, 503, "not-ready", detail)
     if found != HEAD:

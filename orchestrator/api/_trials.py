@@ -42,15 +42,17 @@ from orchestrator.documents import (
 from orchestrator.ledger import CampaignRow, TrialRow, trial_page
 
 
+def tag_of(document: dict[str, Any], trial: TrialRow) -> str:
+    """Return the version of a trial: its latest event, and how much came too late."""
+    late = len(document["late_results"])
+    return f"{trial.last_seq}-{late}" if late else str(trial.last_seq)
+
+
 def _answer(at: Service, row: CampaignRow, number: int, status: int = 200) -> Response:
     trial = at.ledger.trial(row.id, number)
+    document = shown(at, row, trial)
     location = f"/v1/campaigns/{row.id}/trials/{number}" if status == 201 else None
-    return answer(shown(at, row, trial), status, tag_of(trial), location)
-
-
-def tag_of(trial: TrialRow) -> str:
-    """Return the version of a trial: its latest event."""
-    return str(trial.last_seq)
+    return answer(document, status, tag_of(document, trial), location)
 
 
 def shown(at: Service, row: CampaignRow, trial: TrialRow) -> dict[str, Any]:
@@ -80,8 +82,11 @@ def show_trial(request: Request, at: At, c: Campaign, n: Number) -> Response:
     """Show a trial; its `ETag` goes into the If-Match of an edit."""
     row = at.ledger.campaign(c)
     trial = at.ledger.trial(row.id, n)
-    tag = tag_of(trial)
-    return not_modified(request, tag) or answer(shown(at, row, trial), etag=tag)
+    document = shown(at, row, trial)
+    tag = tag_of(document, trial)
+    leased = any(x["state"] == "leased" for x in document["leases"])  # these change all the time
+    known = None if leased else not_modified(request, tag)
+    return known or answer(document, etag=tag)
 
 
 def add(at: At, who: Who, c: Campaign, body: RecipeRequest) -> Response:
@@ -96,10 +101,10 @@ def edit(
 ) -> Response:
     """Change a proposed recipe; `If-Match` says which version of it."""
     row = at.ledger.campaign(c)
-    version, present = wanted_version(request), at.ledger.trial(row.id, n)
-    if version != tag_of(present):
-        raise RequestError(412, f"trial {n} is at version {tag_of(present)}, not {version!r}")
-    seen = present.last_seq
+    version, trial = wanted_version(request), at.ledger.trial(row.id, n)
+    present, seen = tag_of(shown(at, row, trial), trial), trial.last_seq
+    if version != present:
+        raise RequestError(412, f"trial {n} is at version {present}, not {version!r}")
     try:
         edit_trial(at.ledger, row.id, n, body.recipe, body.note, actor=who.actor, seen=seen)
     except MovedOnError as error:
