@@ -64,7 +64,7 @@ Campaign = Annotated[
     str, Path(alias="c", max_length=200, description="Identifier or unique name.")
 ]
 Number = Annotated[int, Path(alias="n", ge=1, lt=2**31, description="Number of the trial.")]
-Name = Annotated[str, Path(max_length=200)]
+Name = Annotated[str, Path(max_length=200, pattern="^[^\\x00-\\x1f\\x7f]+$")]
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 Next = Annotated[
     str | None, Query(max_length=400, description="The `next` of the page before this one.")

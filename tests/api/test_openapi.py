@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.api import API_VERSION, ROUTES, openapi
+from orchestrator.api._problems import _STATUS, slug_of
+from orchestrator.decisions import MovedOnError
+from orchestrator.errors import AccessError, DotpilotError
+from orchestrator.fleet import LeaseLostError
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docs" / "reference" / "openapi.json"
@@ -57,11 +61,6 @@ def test_the_reference_has_a_row_for_every_route() -> None:
 
 def test_the_reference_names_every_refusal() -> None:
     named = set(re.findall(r"^\| `([a-z-]+)` \| \d{3}", PAGE, re.M))
-    from orchestrator.api._problems import _STATUS, slug_of
-    from orchestrator.decisions import MovedOnError
-    from orchestrator.errors import AccessError, DotpilotError
-    from orchestrator.fleet import LeaseLostError
-
     unused = {slug_of(AccessError), slug_of(DotpilotError)}
     kinds = [kind for kind, _ in _STATUS] + [LeaseLostError, MovedOnError]
     ours = {slug_of(k) for k in kinds if k.__module__.startswith("orchestrator")}

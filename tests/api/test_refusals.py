@@ -36,6 +36,7 @@ JSON = {"Content-Type": "application/json"}
         (b'{"scopes": ["admin"], "label": "\\n"}', 422),
         (b"[" * 100_000, 400),
         (b'{"scopes": ' + b"1" * 5000 + b"}", 400),
+        (b'{"scopes": [' + b"1e999," * 20_000 + b"1]}", 400),
     ],
 )
 def test_bodies_that_mean_nothing(house: House, content: bytes, status: int) -> None:
@@ -86,6 +87,12 @@ def test_queries_out_of_bounds(house: House, query: str) -> None:
 def test_numbers_of_trials_out_of_bounds(house: House, number: str) -> None:
     house.ask("PUT", "/v1/stations/bench", {})
     assert house.ask("GET", f"/v1/campaigns/c/trials/{number}").status_code == 422
+
+
+@pytest.mark.parametrize("name", ["%0a", "a%1b", "%7f", "x" * 201])
+def test_names_that_cannot_be_shown(house: House, name: str) -> None:
+    body = {"lab": "delft", "station": "bench"}
+    assert house.ask("PUT", f"/v1/workers/{name}", body).status_code == 422
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "\x7f", "\xe9\xe8"])

@@ -11,6 +11,7 @@ from orchestrator.access import SCOPES, authenticate, create_token, granted, rev
 from orchestrator.api import ROUTES, Route
 from orchestrator.ledger import Ledger
 from tests.api.conftest import House, bench, bench_file
+from tests.api.test_lab_routes import offer
 
 GUARDED = [r for r in ROUTES if r.scope is not None]
 
@@ -31,13 +32,7 @@ def furnished(house: House, ids: dict[str, str]) -> tuple[House, dict[str, str]]
     house.ask("POST", "/v1/campaigns", {"file": bench_file(), "id": "cbench"})
     house.ask("POST", "/v1/campaigns/cbench/trials", {"recipe": {"x": 3.0}})
     house.ask("PUT", "/v1/workers/hand", {"lab": "delft", "station": "bench"})
-    from orchestrator.campaign import from_resolved
-    from orchestrator.fleet._offers import Offers
-
-    row = house.ledger.campaign("cbench")
-    with house.ledger.acquire("cbench") as owner:
-        campaign = from_resolved(row.declared, row.resolved)
-        Offers(house.ledger, "cbench", campaign, owner.token).offer(house.ledger.trials("cbench"))
+    offer(house)
     lease = house.ask("POST", "/v1/leases", {"worker": "hand"}).json()
     return house, {**ids, "l": lease["lease"]}
 

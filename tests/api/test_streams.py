@@ -80,6 +80,7 @@ def test_a_thousand_events_and_twenty_cuts_miss_and_repeat_nothing(ledger: Ledge
                 connections += 1
         writer.join()
     assert connections > 20
+    assert house.app.state.service.streams == 0, "a stream outlived its client"
     assert [number for number, _, _ in seen] == list(range(1, 1001))
     stored = ledger.events(campaign)
     assert [d["hash"] for _, _, d in seen] == [e.hash for e in stored]
