@@ -50,7 +50,8 @@ def proposed_step(
 ) -> StepProposed:
     """Ask a campaign's agent for its next step; runs in any process."""
     campaign = recorded_campaign(row)
-    planner = Planner(make_agent(campaign), campaign, feasibility(station_of(campaign)))
+    station = station_of(campaign, row.station_description)
+    planner = Planner(make_agent(campaign), campaign, feasibility(station))
     return planner.propose(history(trials), step, first, n)
 
 
@@ -71,8 +72,9 @@ class ServedLoop:
     propose: Propose = proposed_step
 
     def __post_init__(self) -> None:
-        self._campaign: Campaign = recorded_campaign(self.ledger.campaign(self.campaign_id))
-        self._station: Station = station_of(self._campaign)
+        row = self.ledger.campaign(self.campaign_id)
+        self._campaign: Campaign = recorded_campaign(row)
+        self._station: Station = station_of(self._campaign, row.station_description)
         self._attempts = Attempts(self.ledger, self.campaign_id, self._station, self.token)
         self._offers = Offers(self.ledger, self.campaign_id, self._campaign, self.token)
 
