@@ -23,11 +23,9 @@ def read_station(document: Mapping[str, Any]) -> StationDescription:
         description = declared_description(document)
     except InstrumentError as error:
         raise InputRefusedError(str(error).splitlines()) from error
-    problems = [
-        f"{item.name}: {message}"
-        for item in (*description.parameters, *description.observables)
-        if (message := _unit_problem(item.unit))
-    ]
+    units = [(p.name, p.unit) for p in description.parameters]
+    units += [(o.name, o.unit) for o in description.observables]
+    problems = [f"{name}: {said}" for name, unit in units if (said := _unit_problem(unit))]
     if description.name in station_names():
         problems.append(
             f"name: {description.name} is an installed station with code of its own; choose "

@@ -1,0 +1,163 @@
+"""The outbox: what this place knows of its runs, on disk before anybody else is told."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+from orchestrator.errors import ConflictError, InputRefusedError
+
+Route = Literal["result", "fail", "return"]
+KEPT = 1000
+"""Entries that were acknowledged and are kept, without their bodies, for people to look at."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS run (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    lease TEXT NOT NULL,
+    fence INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    route TEXT,
+    body TEXT,
+    answer TEXT,
+    UNIQUE (lease, fence)
+)
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of the station.
+
+    Attributes:
+        lease: Identifier of the lease under which it was made.
+        fence: The lease's fencing number then.
+        document: The lease as it was granted.
+        route: How its outcome is reported, or None while there is none.
+        body: What is reported.
+        answer: What the server said to it, or None while it said nothing.
+    """
+
+    lease: str
+    fence: int
+    document: dict[str, Any]
+    route: Route | None
+    body: dict[str, Any] | None
+    answer: str | None
+
+
+class Outbox:
+    """A SQLite file that one process at a time owns, as it owns the station.
+
+    Args:
+        path: The file; made if absent.
+
+    Raises:
+        ConflictError: another process has it.
+        InputRefusedError: it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.fresh = not path.exists()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=0.0)
+        except (OSError, sqlite3.Error) as error:
+            raise InputRefusedError(f"the outbox {path} cannot be used: {error}") from error
+        try:
+            # an exclusive lock that is kept: a second process cannot own the same station
+            self._database.execute("PRAGMA locking_mode=EXCLUSIVE")
+            self._database.execute("PRAGMA synchronous=FULL")
+            self._database.execute("BEGIN EXCLUSIVE")
+            self._database.execute(_SCHEMA)
+            self._database.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            self._database.close()
+            raise ConflictError(
+                f"a station has one worker at a time, but another process has {path} ({error}); "
+                "stop it, or give this worker another --name"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            self._database.close()
+            raise InputRefusedError(f"{path} must be an outbox, but is not: {error}") from error
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._database.close()
+
+    def __enter__(self) -> Outbox:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def begin(self, lease: Mapping[str, Any]) -> None:
+        """Note that a run begins, before anything moves."""
+        self._database.execute(
+            "INSERT INTO run (lease, fence, document) VALUES (?, ?, ?)",
+            (lease["lease"], lease["fence"], json.dumps(dict(lease))),
+        )
+
+    def knows(self, lease: Mapping[str, Any]) -> bool:
+        """Whether a run under this lease and fence was begun here."""
+        row = self._database.execute(
+            "SELECT 1 FROM run WHERE lease = ? AND fence = ?", (lease["lease"], lease["fence"])
+        ).fetchone()
+        return row is not None
+
+    def conclude(self, lease: str, fence: int, route: Route, body: Mapping[str, Any]) -> None:
+        """Note the outcome of a run; on disk when this returns."""
+        self._database.execute(
+            "UPDATE run SET route = ?, body = ? WHERE lease = ? AND fence = ?",
+            (route, json.dumps(dict(body), allow_nan=False), lease, fence),
+        )
+
+    def acknowledge(self, lease: str, fence: int, answer: str) -> None:
+        """Note what the server said; the body is dropped, for the record has it."""
+        self._database.execute(
+            "UPDATE run SET answer = ?, body = NULL WHERE lease = ? AND fence = ?",
+            (answer, lease, fence),
+        )
+        self._database.execute(
+            "DELETE FROM run WHERE answer IS NOT NULL AND body IS NULL AND number <= "
+            "(SELECT max(number) FROM run) - ?",
+            (KEPT,),
+        )
+
+    def refuse(self, lease: str, fence: int, answer: str) -> None:
+        """Note that the server will never take an outcome; its body stays for people."""
+        self._database.execute(
+            "UPDATE run SET answer = ? WHERE lease = ? AND fence = ?", (answer, lease, fence)
+        )
+
+    def unfinished(self) -> list[Entry]:
+        """Return the runs that were begun and have no outcome, oldest first."""
+        return self._entries("route IS NULL AND answer IS NULL")
+
+    def unsent(self) -> list[Entry]:
+        """Return the outcomes that nobody acknowledged, oldest first."""
+        return self._entries("route IS NOT NULL AND answer IS NULL")
+
+    def entries(self) -> list[Entry]:
+        """Return everything, oldest first."""
+        return self._entries("1")
+
+    def _entries(self, condition: str) -> list[Entry]:
+        rows = self._database.execute(
+            f"SELECT lease, fence, document, route, body, answer FROM run WHERE {condition} "
+            "ORDER BY number"
+        )
+        return [
+            Entry(lease, fence, json.loads(document), route, json.loads(body or "null"), answer)
+            for lease, fence, document, route, body, answer in rows
+        ]

@@ -1,0 +1,78 @@
+"""The station in this process: built for a laboratory, opened, restored, and made safe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from instruments import Station, create_station
+from orchestrator.worker._run import members
+from orchestrator.worker._station_file import StationFile
+
+
+class StationBay:
+    """Holds the one station of a worker; used by one thread.
+
+    Args:
+        file: Which station this place owns.
+        dispense_log: Gets one JSON line for each attempt that a simulated station dispenses.
+        create: Makes a station by name; the installed ones, if left out.
+    """
+
+    def __init__(
+        self,
+        file: StationFile,
+        dispense_log: Path | None = None,
+        create: Callable[..., Station] = create_station,
+    ) -> None:
+        self._file, self._log, self._create = file, dispense_log, create
+        self._station: Station | None = None
+        self._built_for = ""
+        self._open = False
+
+    def prepare(self, lease: Mapping[str, Any]) -> Station:
+        """Return the station, open, as the laboratory that the lease names, in its last state."""
+        laboratory = {**(lease.get("simulated") or {}), **self._file.laboratory}
+        wanted = json.dumps([laboratory, lease["lab_seed"]], sort_keys=True)
+        if self._station is None or wanted != self._built_for:
+            self.make_safe()
+            self._station = self._create(
+                self._file.station, laboratory or None, seed=int(lease["lab_seed"])
+            )
+            self._built_for = wanted
+        if not self._open:
+            self._station.open()
+            self._open = True
+        self._station.restore(lease.get("restore") or {})
+        return self._station
+
+    def make_safe(self) -> None:
+        """Bring every instrument to its safe state and let go of it; may be called twice."""
+        if self._station is not None and self._open:
+            self._open = False
+            self._station.close()
+
+    def note_dispense(self, lease: Mapping[str, Any], worker: str, station: Station) -> None:
+        """Write what is about to be dispensed, where a log is kept and the station simulated."""
+        if self._log is None or not station.description.simulated:
+            return
+        lines = [
+            json.dumps(
+                {
+                    "campaign": lease["campaign"],
+                    "trial": key.trial,
+                    "attempt": key.attempt,
+                    "lease": lease["lease"],
+                    "fence": lease["fence"],
+                    "lab": self._file.lab,
+                    "worker": worker,
+                    "station": self._file.station,
+                    "recipe": recipe,
+                }
+            )
+            for key, recipe in members(lease)
+        ]
+        with self._log.open("a", encoding="utf-8") as file:  # one write, so lines never mingle
+            file.write("".join(line + "\n" for line in lines))

@@ -1,0 +1,117 @@
+"""The station file: which station a process owns, where it stands, and what it simulates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from instruments import InstrumentError, create_station
+from orchestrator.campaign import read_document
+from orchestrator.errors import InputRefusedError
+
+SAFE_WITHIN = 60.0  # s; assumed, because a pump or a heater is stopped well within a minute
+Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class _Item(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Simulated(_Item):
+    """Which laboratory a simulated station is, where the place and not the campaign says so."""
+
+    hidden: Annotated[int, Field(ge=0, lt=2**63, strict=True)] | None = None
+    model: str | None = None
+
+
+class StationFile(_Item):
+    """What a station file says.
+
+    Attributes:
+        station: A name of `dotpilot station list`.
+        lab: Name of the place; a token may be bound to it.
+        simulated: The laboratory to be; what the campaign states, if left out.
+        safe_within: From a lost contact to the station's safe state at most [s].
+        lease_s: Length of the leases to ask for [s]; the server's own, if left out.
+    """
+
+    station: Name
+    lab: Name
+    simulated: Simulated | None = None
+    safe_within: Seconds = SAFE_WITHIN
+    lease_s: Seconds | None = None
+
+    @property
+    def laboratory(self) -> dict[str, Any]:
+        """What it says of the simulated laboratory; {} for nothing."""
+        return {} if self.simulated is None else self.simulated.model_dump(exclude_none=True)
+
+
+def is_declared(document: Mapping[str, Any]) -> bool:
+    """Whether a document is that of a declared station instead of a station file."""
+    return "declared" in document
+
+
+def read_station_file(path: Path) -> StationFile:
+    """Read and check a station file.
+
+    Raises:
+        NotFoundError: no such file.
+        InputRefusedError: unknown keys, a station that is not installed, or a laboratory that the
+            station cannot be; all of them.
+    """
+    document = read_document(path)
+    if is_declared(document):
+        raise InputRefusedError(
+            f"{path} declares a station that no code drives, so no worker can run it; use "
+            "`dotpilot ask` and `dotpilot tell`"
+        )
+    try:
+        found = StationFile.model_validate(document)
+    except ValidationError as error:
+        raise InputRefusedError(
+            [
+                f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}"
+                for e in error.errors(include_url=False)
+            ]
+        ) from error
+    try:
+        description = create_station(found.station, found.laboratory or None).description
+    except InstrumentError as error:
+        raise InputRefusedError(f"{path}: station: {error}") from error
+    if found.simulated is not None and not description.simulated:
+        raise InputRefusedError(
+            f"{path}: simulated: {found.station} is not simulated; remove the key"
+        )
+    return found
+
+
+def with_station_file(document: Mapping[str, Any], station: StationFile) -> dict[str, Any]:
+    """Return a campaign document as this very station runs it.
+
+    A hidden seed of the station joins a campaign that states none, as the server decides which
+    worker may take which campaign.
+
+    Raises:
+        InputRefusedError: another station, or another hidden seed.
+    """
+    if document.get("station") != station.station:
+        raise InputRefusedError(
+            f"--station: the campaign is for {document.get('station')!r}, but the station file "
+            f"owns {station.station!r}; name the file of that station"
+        )
+    stated = document.get("lab") or {}
+    if not isinstance(stated, Mapping):  # the check of the campaign says what is wrong with it
+        return dict(document)
+    for key, value in station.laboratory.items():
+        if stated.get(key, value) != value:
+            raise InputRefusedError(
+                f"--station: the campaign states {key} {stated[key]!r}, but this station is "
+                f"{value!r}; take another station, or leave {key} out of the campaign's lab"
+            )
+    lab = {**stated, **station.laboratory}
+    return {**document, "lab": lab} if lab else dict(document)
