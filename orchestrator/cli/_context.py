@@ -21,6 +21,7 @@ class Settings:
     """The global options of one invocation."""
 
     db: str = DEFAULT_DB
+    url: str | None = None
     json: bool = False
     quiet: bool = False
     verbose: int = 0
@@ -41,11 +42,17 @@ class Settings:
 
         Raises:
             NotFoundError: no such database, without `check`.
+            InputRefusedError: a server was named instead.
             SchemaError: an older or newer schema.
         """
-        from orchestrator.errors import NotFoundError
+        from orchestrator.errors import InputRefusedError, NotFoundError
         from orchestrator.ledger import Ledger
 
+        if self.url is not None:
+            raise InputRefusedError(
+                "this command works on a database itself, not over a server; leave --url out and "
+                "name the database with --db"
+            )
         if not check and not _database_exists(self.db):
             raise NotFoundError(
                 f"there is no database at {self.shown}; name one with --db or DOTPILOT_DB, or "
@@ -62,8 +69,19 @@ def _database_exists(url: str) -> bool:
 settings = Settings()
 
 
-def configure(db: str | None, as_json: bool, quiet: bool, verbose: int) -> None:
-    """Take over the global options."""
+def configure(
+    db: str | None, as_json: bool, quiet: bool, verbose: int, url: str | None = None
+) -> None:
+    """Take over the global options.
+
+    Raises:
+        InputRefusedError: both a database and a server.
+    """
+    if db is not None and url is not None:
+        from orchestrator.errors import InputRefusedError
+
+        raise InputRefusedError("name a database with --db or a server with --url, not both")
+    settings.url = url
     settings.db = db or os.environ.get("DOTPILOT_DB") or DEFAULT_DB
     settings.json, settings.quiet, settings.verbose = as_json, quiet, verbose
 

@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from orchestrator.cli import _admin, _data, _replay, _run, _serve, _show, _token, _twin
+from orchestrator.cli import (
+    _admin,
+    _data,
+    _people,
+    _replay,
+    _run,
+    _serve,
+    _show,
+    _token,
+    _twin,
+    _worker,
+)
 from orchestrator.cli._context import DEFAULT_DB, configure
 from orchestrator.errors import DotpilotError
 
@@ -27,7 +38,7 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (_run, _show, _replay, _data, _twin, _serve, _token, _admin):
+for module in (_run, _people, _show, _replay, _data, _twin, _serve, _worker, _token, _admin):
     module.register(app)
 
 
@@ -39,11 +50,19 @@ def _globals(
             "--db", metavar="URL", help=f"Database [default: {DEFAULT_DB} or DOTPILOT_DB]"
         ),
     ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="Ask this server instead; token from DOTPILOT_TOKEN or DOTPILOT_TOKEN_FILE.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")] = False,
     verbose: Annotated[int, typer.Option("-v", count=True, help="More on stderr.")] = 0,
 ) -> None:
-    configure(db, as_json, quiet, verbose)
+    configure(db, as_json, quiet, verbose, url)
     logging.basicConfig(level=logging.WARNING - 10 * min(verbose, 2), stream=sys.stderr)
 
 
@@ -58,9 +77,9 @@ def hoist(arguments: list[str]) -> list[str]:
     for item in items:
         if item == "--":
             rest += [item, *items]
-        elif item in _FLAGS or item.startswith("--db="):
+        elif item in _FLAGS or item.startswith(("--db=", "--url=")):
             front.append(item)
-        elif item == "--db":
+        elif item in ("--db", "--url"):
             front += [item, *([value] if (value := next(items, None)) is not None else [])]
         else:
             rest.append(item)

@@ -9,6 +9,7 @@ import typer
 
 from orchestrator.cli._context import emit, say, settings
 from orchestrator.cli._run import CampaignArgument, show_campaign
+from orchestrator.cli._service import service
 
 replay_app = typer.Typer(help="View, verify and question the record.", no_args_is_help=True)
 
@@ -27,10 +28,8 @@ def view(
     at: Annotated[int, typer.Option("--at", min=1, metavar="SEQ", help="Event number.")],
 ) -> None:
     """Show a campaign as it was known after event SEQ."""
-    from orchestrator.replay import view_campaign
-
-    with settings.ledger() as ledger:
-        document = view_campaign(ledger, ledger.campaign(campaign).id, at)
+    with service() as record:
+        document = record.view(campaign, at)
     emit(document, lambda: show_campaign(document))
 
 
@@ -44,13 +43,10 @@ def verify(
     ] = True,
 ) -> None:
     """Check the chain, the read tables, every observable and every proposal."""
-    from orchestrator.replay import verify_campaign
-
-    with settings.ledger(check=False) as ledger:
-        found = verify_campaign(ledger, campaign, tolerance=tolerance, proposals=proposals)
-    document = found.document()
+    with service(check=False) as record:
+        document = record.verify(campaign, tolerance, proposals)
     emit(document, lambda: _verify_text(document))
-    if not found.ok:
+    if document["findings"]:
         raise typer.Exit(20)
 
 
@@ -101,11 +97,7 @@ def fork(
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another seed.")] = None,
 ) -> None:
     """Begin a new campaign with what another had ended by event SEQ; `resume` runs it."""
-    from orchestrator.documents import campaign_document
-    from orchestrator.replay import fork_campaign
-
-    with settings.ledger() as ledger:
-        made = fork_campaign(ledger, ledger.campaign(campaign).id, at, agent, seed)
-        document = campaign_document(ledger.campaign(made), ledger.trials(made))
-        say(f"run it with: dotpilot resume {made}")
+    with service() as record:
+        document = record.fork(campaign, at, agent, seed)
+    say(f"run it with: dotpilot resume {document['campaign']}")
     emit(document, lambda: show_campaign(document))

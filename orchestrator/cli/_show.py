@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli._context import emit, settings
+from orchestrator.cli._context import emit
 from orchestrator.cli._run import CampaignArgument, show_campaign
+from orchestrator.cli._service import declarations, service
 
 station_app = typer.Typer(help="What stations declare.", no_args_is_help=True)
 agent_app = typer.Typer(help="What agents take.", no_args_is_help=True)
@@ -30,11 +31,9 @@ def register(app: typer.Typer) -> None:
 def list_campaigns() -> None:
     """List the campaigns of the database."""
     from orchestrator.cli._tables import table
-    from orchestrator.documents import list_document
 
-    with settings.ledger() as ledger:
-        rows = ledger.campaigns()
-        document = list_document(rows, {r.id: len(ledger.trials(r.id)) for r in rows})
+    with service() as at:
+        document = at.campaigns()
 
     def human() -> None:
         cells = [
@@ -47,11 +46,8 @@ def list_campaigns() -> None:
 
 def show(campaign: CampaignArgument) -> None:
     """Show a campaign: state, best trial, Pareto set."""
-    from orchestrator.documents import campaign_document
-
-    with settings.ledger() as ledger:
-        row = ledger.campaign(campaign)
-        document = campaign_document(row, ledger.trials(row.id))
+    with service() as at:
+        document = at.campaign(campaign)
     emit(document, lambda: show_campaign(document))
 
 
@@ -61,11 +57,9 @@ def trials(
 ) -> None:
     """Show the trials of a campaign."""
     from orchestrator.cli._tables import trials_csv, trials_text
-    from orchestrator.documents import trials_document
 
-    with settings.ledger() as ledger:
-        row = ledger.campaign(campaign)
-        document = trials_document(row, ledger.trials(row.id))
+    with service() as at:
+        document = at.trials(campaign)
     if as_csv:
         sys.stdout.write(trials_csv(document))
     else:
@@ -74,9 +68,8 @@ def trials(
 
 def station_list() -> None:
     """List the installed stations."""
-    from orchestrator.documents import stations_document
-
-    document = stations_document()
+    with declarations() as at:
+        document = at.stations()
 
     def human() -> None:
         found = document["stations"]
@@ -87,9 +80,8 @@ def station_list() -> None:
 
 def station_show(name: Annotated[str, typer.Argument(metavar="STATION")]) -> None:
     """Show a station's parameters, limits, choices and observables."""
-    from orchestrator.documents import named_station_document
-
-    document = named_station_document(name)
+    with declarations() as at:
+        document = at.station(name)
     emit(document, lambda: _station_text(document))
 
 
@@ -117,9 +109,8 @@ def _station_text(document: dict[str, Any]) -> None:
 
 def agent_list() -> None:
     """List the installed agents."""
-    from orchestrator.documents import agents_document
-
-    document = agents_document()
+    with declarations() as at:
+        document = at.agents()
 
     def human() -> None:
         typer.echo("\n".join(f"{a['name']} {a['version']}" for a in document["agents"]))
@@ -129,9 +120,8 @@ def agent_list() -> None:
 
 def agent_show(name: Annotated[str, typer.Argument(metavar="AGENT")]) -> None:
     """Show an agent's options with their defaults."""
-    from orchestrator.documents import agent_document
-
-    document = agent_document(name)
+    with declarations() as at:
+        document = at.agent(name)
 
     def human() -> None:
         typer.echo(f"{document['name']} {document['version']}: {document['description']}")

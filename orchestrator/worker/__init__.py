@@ -1,7 +1,10 @@
 """What a remote lab runs: a process that owns a station, leases trials, and loses no result."""
 
+from orchestrator.worker._desk import Desk, FleetDesk
 from orchestrator.worker._outbox import Entry, Outbox
+from orchestrator.worker._person import ResultsFile, ask, tell
 from orchestrator.worker._run import Outcome, run_lease
+from orchestrator.worker._station_bay import StationBay
 from orchestrator.worker._station_file import (
     Simulated,
     StationFile,
@@ -12,14 +15,20 @@ from orchestrator.worker._station_file import (
 from orchestrator.worker._worker import Worker
 
 __all__ = [
+    "Desk",
     "Entry",
+    "FleetDesk",
     "Outbox",
     "Outcome",
+    "ResultsFile",
     "Simulated",
+    "StationBay",
     "StationFile",
     "Worker",
+    "ask",
     "is_declared",
     "read_station_file",
     "run_lease",
+    "tell",
     "with_station_file",
 ]

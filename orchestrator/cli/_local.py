@@ -1,0 +1,298 @@
+"""The service in this process: the ledger, the loop, the fleet."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from orchestrator.cli._context import say, settings
+from orchestrator.cli._service import Document, Rest
+from orchestrator.documents import (
+    agent_document,
+    agents_document,
+    campaign_document,
+    list_document,
+    named_station_document,
+    parameter_units,
+    stations_document,
+    trial_document,
+    trials_document,
+)
+from orchestrator.errors import ConflictError, InputRefusedError
+
+if TYPE_CHECKING:
+    from instruments import StationDescription
+    from orchestrator.campaign import Campaign
+    from orchestrator.ledger import CampaignRow, Ledger
+    from orchestrator.loop import StopRequest
+
+
+def checked(file: Document, station: Path | None) -> tuple[Campaign, StationDescription | None]:
+    """Check a campaign file, as it runs on the station of a file where one is given.
+
+    Returns:
+        The campaign, and what a declared station declares.
+
+    Raises:
+        InputRefusedError: every mistake; nothing was written.
+    """
+    from orchestrator.campaign import check_campaign, read_document, read_station
+    from orchestrator.loop import check_feasible, station_document, station_of
+    from orchestrator.worker import is_declared, read_station_file, with_station_file
+
+    if station is None or not is_declared(document := read_document(station)):
+        if station is not None:
+            file = with_station_file(file, read_station_file(station))
+        campaign = check_campaign(file)
+        check_feasible(campaign, station_of(campaign))
+        return campaign, None
+    described = read_station(document)
+    campaign = check_campaign(file, {described.name: described})
+    if campaign.station != described.name:
+        raise InputRefusedError(
+            f"--station: the campaign is for {campaign.station!r}, but the file declares "
+            f"{described.name!r}"
+        )
+    check_feasible(campaign, station_of(campaign, station_document(described)))
+    return campaign, described
+
+
+class Installed:
+    """The stations and agents that are installed here."""
+
+    def stations(self) -> Document:
+        """The stations."""
+        return stations_document()
+
+    def station(self, name: str) -> Document:
+        """What a station declares."""
+        return named_station_document(name)
+
+    def agents(self) -> Document:
+        """The agents."""
+        return agents_document()
+
+    def agent(self, name: str) -> Document:
+        """What an agent takes."""
+        return agent_document(name)
+
+
+class LocalService(Installed):
+    """Works on a ledger.
+
+    Args:
+        ledger: Opened by whoever made this.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def _shown(self, campaign: str) -> Document:
+        row = self._ledger.campaign(campaign)
+        return campaign_document(row, self._ledger.trials(row.id))
+
+    def launch(self, file: Document, station: Path | None) -> Rest:
+        """Record a campaign and run it until it rests, or until people do the next thing."""
+        from orchestrator.loop import create_campaign
+
+        campaign, declared = checked(file, station)
+        made = create_campaign(
+            self._ledger,
+            campaign,
+            dispatch="fleet" if declared else "local",
+            start=declared is not None,
+            station=declared,
+        )
+        say(f"campaign {made} ({campaign.name}) in {settings.shown}")
+        return self._serve(made) if declared else self._drive(made)
+
+    def resume(self, campaign: str) -> Rest:
+        """Let a campaign go on, here or, for a served one, wherever its loop runs."""
+        from orchestrator.events import CampaignResumed, CampaignStarted
+
+        row = self._ledger.campaign(campaign)
+        if row.dispatch != "fleet":
+            return self._drive(row.id)
+        if row.state not in ("running", "finished"):
+            event = CampaignStarted() if row.state == "draft" else CampaignResumed()
+            self._ledger.append(row.id, event, actor="person")
+        return self._serve(row.id)
+
+    def _drive(self, campaign_id: str) -> Rest:
+        from orchestrator.cli._progress import ProgressObserver
+        from orchestrator.loop import StopRequest, drive, recorded_campaign
+
+        stop = StopRequest()
+        campaign = recorded_campaign(self._ledger.campaign(campaign_id))
+        with _signals(stop), ProgressObserver(self._ledger, campaign_id, campaign) as observer:
+            drive(self._ledger, campaign_id, observer, stop)
+        return self._rest(campaign_id, bool(stop.reason))
+
+    def _rest(self, campaign_id: str, interrupted: bool = False) -> Rest:
+        states = [t.state for t in self._ledger.trials(campaign_id)]
+        return Rest(self._shown(campaign_id), states, interrupted)
+
+    def _serve(self, campaign_id: str) -> Rest:
+        """Do what the loop of a served campaign has to do now, where no other process does."""
+        self._tick(self._ledger.campaign(campaign_id))
+        rest = self._rest(campaign_id)
+        if rest.document["state"] == "running":
+            say(f"the next trial waits: dotpilot ask {campaign_id}")
+        return rest
+
+    def _tick(self, row: CampaignRow) -> None:
+        from orchestrator.fleet import Fleet, ServedLoop
+
+        if row.dispatch != "fleet":
+            raise InputRefusedError(
+                f"campaign {row.id} runs its trials itself; `ask` and `tell` belong to campaigns "
+                "of declared stations, or to a server's"
+            )
+        Fleet(self._ledger).sweep()
+        try:
+            with self._ledger.acquire(row.id) as ownership:
+                loop = ServedLoop(self._ledger, row.id, ownership.token)
+                while loop.tick():
+                    pass
+        except ConflictError:
+            return  # another process runs the loop, and does what is due
+
+    def steer(self, campaign: str, what: str, reason: str) -> Document:
+        """Pause, drain or abort a campaign."""
+        from orchestrator.events import CampaignDraining, CampaignPaused, CampaignStopped
+        from orchestrator.fleet import Fleet
+
+        row = self._ledger.campaign(campaign)
+        events = {
+            "pause": CampaignPaused(reason=reason),
+            "drain": CampaignDraining(reason=reason),
+            "abort": CampaignStopped(stop_reason="stopped", detail=reason),
+        }
+        if row.dispatch == "fleet":
+            self._ledger.append(row.id, events[what], actor="person")
+            if what == "abort":
+                Fleet(self._ledger).cancel(row.id)
+            self._tick(row)
+            return self._shown(row.id)
+        # whoever runs it holds it: the conflict names the process, whose Ctrl-C drains it
+        with self._ledger.acquire(row.id) as ownership:
+            self._ledger.append(row.id, events[what], actor="person", token=ownership.token)
+            if what == "drain":
+                rest = CampaignPaused(reason=reason)
+                self._ledger.append(row.id, rest, actor="person", token=ownership.token)
+        return self._shown(row.id)
+
+    def campaigns(self) -> Document:
+        """All campaigns."""
+        rows = self._ledger.campaigns()
+        return list_document(rows, {r.id: len(self._ledger.trials(r.id)) for r in rows})
+
+    def campaign(self, campaign: str) -> Document:
+        """One campaign."""
+        return self._shown(campaign)
+
+    def trials(self, campaign: str) -> Document:
+        """Its trials."""
+        row = self._ledger.campaign(campaign)
+        return trials_document(row, self._ledger.trials(row.id))
+
+    def approve(self, campaign: str, numbers: Sequence[int], note: str) -> Document:
+        """Approve these trials (all that wait, where none is named); returns them."""
+        from orchestrator.decisions import approve_trials
+
+        row = self._ledger.campaign(campaign)
+        done = approve_trials(self._ledger, row.id, numbers, note)
+        return trials_document(row, [self._ledger.trial(row.id, n) for n in done])
+
+    def resolve(
+        self, campaign: str, number: int, decision: str, note: str, evidence: Document | None
+    ) -> Document:
+        """End the doubt about a trial; returns it."""
+        from orchestrator.decisions import resolve_doubt
+
+        row = self._ledger.campaign(campaign)
+        resolve_doubt(self._ledger, row.id, number, decision, note, evidence)
+        return self._trial(row, number)
+
+    def _trial(self, row: CampaignRow, number: int) -> Document:
+        return trial_document(self._ledger.trial(row.id, number), parameter_units(row))
+
+    def view(self, campaign: str, at: int) -> Document:
+        """The campaign as of an event."""
+        from orchestrator.replay import view_campaign
+
+        return view_campaign(self._ledger, self._ledger.campaign(campaign).id, at)
+
+    def verify(self, campaign: str, tolerance: float, proposals: bool) -> Document:
+        """Check the record."""
+        from orchestrator.replay import verify_campaign
+
+        found = verify_campaign(self._ledger, campaign, tolerance=tolerance, proposals=proposals)
+        return found.document()
+
+    def fork(self, campaign: str, at: int, agent: str | None, seed: int | None) -> Document:
+        """Begin another campaign with what one had ended."""
+        from orchestrator.replay import fork_campaign
+
+        parent = self._ledger.campaign(campaign).id
+        return self._shown(fork_campaign(self._ledger, parent, at, agent, seed))
+
+    def ask(self, campaign: str, lab: str, days: float, another: bool) -> Document:
+        """Lease a trial for a person."""
+        from orchestrator.worker import ask
+
+        row = self._ledger.campaign(campaign)
+        self._tick(row)
+        sheet = ask(self._desk(), row.id, row.station_description, lab, days, another)
+        return sheet or nothing_to_do(self._shown(row.id))
+
+    def _desk(self) -> Any:
+        from orchestrator.fleet import Fleet
+        from orchestrator.worker import FleetDesk
+
+        return FleetDesk(Fleet(self._ledger))
+
+    def tell(
+        self,
+        campaign: str,
+        number: int,
+        lab: str,
+        results: Mapping[str, Any],
+        achieved: Mapping[str, Any],
+        partial: bool,
+    ) -> Document:
+        """Report what a person found; returns the trial."""
+        from orchestrator.worker import tell
+
+        row = self._ledger.campaign(campaign)
+        described = row.station_description
+        tell(self._desk(), row.id, number, described, lab, results, achieved, partial)
+        self._tick(row)
+        return self._trial(row, number)
+
+
+def nothing_to_do(campaign: Document) -> Document:
+    """Return the document of `ask` where no trial waits."""
+    return {"campaign": campaign["campaign"], "state": campaign["state"], "trial": None}
+
+
+@contextmanager
+def _signals(stop: StopRequest) -> Iterator[None]:
+    """First Ctrl-C (or SIGTERM) drains, the second aborts safely."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if stop.reason:
+            raise KeyboardInterrupt
+        stop.ask(f"interrupted by {signal.Signals(number).name}")
+        say("draining: the trial under way is finished first; once more to abort it safely")
+
+    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

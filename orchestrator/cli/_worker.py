@@ -1,0 +1,94 @@
+"""The command of a remote lab: worker."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from orchestrator.cli._context import say, settings
+
+if TYPE_CHECKING:
+    from orchestrator.worker import Outbox, StationFile, Worker
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command()(worker)
+
+
+def worker(
+    station: Annotated[
+        Path, typer.Option("--station", metavar="FILE", help="The station that this place owns.")
+    ],
+    server: Annotated[
+        str | None, typer.Option("--server", metavar="URL", help="Whom to ask; as --url.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Of this worker [default: LAB-STATION].")
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option("--state", metavar="DIR", help="Of the outbox [default: the file's folder]."),
+    ] = None,
+    dispense_log: Annotated[
+        Path | None,
+        typer.Option("--dispense-log", metavar="FILE", help="What a simulated station dispensed."),
+    ] = None,
+    once: Annotated[bool, typer.Option("--once", help="End after one lease.")] = False,
+) -> None:
+    """Own a station: lease its trials from a server, run them, report them; lose nothing."""
+    from orchestrator.errors import InputRefusedError
+    from orchestrator.worker import Outbox, read_station_file
+
+    url = server or settings.url
+    if url is None:
+        raise InputRefusedError("a worker must know its server; name it with --server URL")
+    file = read_station_file(station)
+    chosen = name or f"{file.lab}-{file.station}"
+    place = (state or station.parent) / f"{chosen.replace('/', '_')}.outbox.db"
+    with Outbox(place) as outbox:
+        _work(url, file, chosen, outbox, dispense_log, once)
+
+
+def _work(
+    url: str, file: StationFile, name: str, outbox: Outbox, log: Path | None, once: bool
+) -> None:
+    from orchestrator.client import Client, Retries, token_from_environment
+    from orchestrator.worker import StationBay, Worker
+
+    token = token_from_environment()
+    patient = Retries(timeout=min(30.0, file.safe_within))
+    hasty = Retries(attempts=1)
+    with (
+        Client(url, token, retries=patient) as client,
+        Client(url, token, retries=hasty, timeout=10.0) as beats,
+    ):
+        made = Worker(client, beats, file, name, outbox, StationBay(file, log), say)
+        with _signals(made):
+            made.run(once=once)
+    if made.draining:
+        raise typer.Exit(130)
+
+
+@contextmanager
+def _signals(worker: Worker) -> Iterator[None]:
+    """First Ctrl-C (or SIGTERM) drains, the second aborts safely."""
+
+    def handle(number: int, _: FrameType | None) -> None:
+        if worker.draining:
+            raise KeyboardInterrupt
+        worker.drain(f"interrupted by {signal.Signals(number).name}")
+        say("draining: the run under way is finished and reported; once more to abort it safely")
+
+    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
