@@ -112,14 +112,13 @@ class LocalService(Installed):
 
     def resume(self, campaign: str) -> Rest:
         """Let a campaign go on, here or, for a served one, wherever its loop runs."""
-        from orchestrator.events import CampaignResumed, CampaignStarted
+        from orchestrator.decisions import resume_campaign
 
         row = self._ledger.campaign(campaign)
         if row.dispatch != "fleet":
             return self._drive(row.id)
-        if row.state not in ("running", "finished"):
-            event = CampaignStarted() if row.state == "draft" else CampaignResumed()
-            self._ledger.append(row.id, event, actor="person")
+        if row.state != "finished":
+            resume_campaign(self._ledger, row.id)
         return self._serve(row.id)
 
     def _drive(self, campaign_id: str) -> Rest:
@@ -163,28 +162,35 @@ class LocalService(Installed):
 
     def steer(self, campaign: str, what: str, reason: str) -> Document:
         """Pause, drain or abort a campaign."""
-        from orchestrator.events import CampaignDraining, CampaignPaused, CampaignStopped
-        from orchestrator.fleet import Fleet
+        from orchestrator import decisions
 
         row = self._ledger.campaign(campaign)
-        events = {
-            "pause": CampaignPaused(reason=reason),
-            "drain": CampaignDraining(reason=reason),
-            "abort": CampaignStopped(stop_reason="stopped", detail=reason),
-        }
         if row.dispatch == "fleet":
-            self._ledger.append(row.id, events[what], actor="person")
-            if what == "abort":
-                Fleet(self._ledger).cancel(row.id)
+            steer = {
+                "pause": decisions.pause_campaign,
+                "drain": decisions.drain_campaign,
+                "abort": decisions.abort_campaign,
+            }
+            steer[what](self._ledger, row.id, reason)
             self._tick(row)
-            return self._shown(row.id)
-        # whoever runs it holds it: the conflict names the process, whose Ctrl-C drains it
-        with self._ledger.acquire(row.id) as ownership:
-            self._ledger.append(row.id, events[what], actor="person", token=ownership.token)
-            if what == "drain":
-                rest = CampaignPaused(reason=reason)
-                self._ledger.append(row.id, rest, actor="person", token=ownership.token)
+        else:
+            self._rest_of_local(row, what, reason)
         return self._shown(row.id)
+
+    def _rest_of_local(self, row: CampaignRow, what: str, reason: str) -> None:
+        """Let a campaign rest that no process runs.
+
+        Raises:
+            ConflictError: one does; it names the process, whose Ctrl-C drains it.
+        """
+        from orchestrator.events import CampaignPaused, CampaignStopped, Payload
+
+        event: Payload = CampaignPaused(reason=reason)
+        if what == "abort":
+            event = CampaignStopped(stop_reason="stopped", detail=reason)
+        with self._ledger.acquire(row.id) as ownership:
+            if row.state != "paused" or what == "abort":
+                self._ledger.append(row.id, event, actor="person", token=ownership.token)
 
     def campaigns(self) -> Document:
         """All campaigns."""

@@ -34,7 +34,10 @@ class RemoteService:
         """Create a campaign at the server and watch it until it rests."""
         if station is not None:
             self._declare(station)
-        made = self._client.create_campaign(file)
+        try:
+            made = self._client.create_campaign(file)
+        except InputRefusedError as error:  # the same words as for a file that is checked here
+            raise InputRefusedError([p.removeprefix("file.") for p in error.problems]) from error
         say(f"campaign {made['campaign']} ({made['name']}) at {self._client.url}")
         return self._watch(made["campaign"], 0, file)
 
