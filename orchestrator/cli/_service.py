@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from orchestrator.cli._context import settings
 
 Document = dict[str, Any]
+ATTEMPTS, PATIENCE = 5, 10.0  # of a command that a person waits for [s]
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,11 @@ def service(*, check: bool = True) -> Iterator[Service]:
     """
     if settings.url is not None:
         from orchestrator.cli._remote import RemoteService
-        from orchestrator.client import Client, token_from_environment
+        from orchestrator.client import Client, Retries, token_from_environment
 
-        with Client(settings.url, token_from_environment()) as client:
+        patience = Retries(attempts=ATTEMPTS, timeout=PATIENCE)
+
+        with Client(settings.url, token_from_environment(), retries=patience) as client:
             yield RemoteService(client)
         return
     from orchestrator.cli._local import LocalService

@@ -8,7 +8,7 @@ with Client("http://127.0.0.1:8000", token) as client:
 from orchestrator.client._arrays import read_array
 from orchestrator.client._client import RESTING, Client
 from orchestrator.client._http import Retries
-from orchestrator.client._problems import LostLeaseError
+from orchestrator.client._problems import LostLeaseError, ServerFailedError
 from orchestrator.client._token import token_from_environment
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Client",
     "LostLeaseError",
     "Retries",
+    "ServerFailedError",
     "read_array",
     "token_from_environment",
 ]

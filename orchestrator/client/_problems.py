@@ -26,6 +26,10 @@ class LostLeaseError(ConflictError):
     """The lease lapsed or went to somebody else; what was sent is kept as evidence only."""
 
 
+class ServerFailedError(DotpilotError):
+    """A bug or an outside failure ended the request at the server; nobody knows how far it got."""
+
+
 _CONFLICTS: dict[str, type[DotpilotError]] = {
     "lease-lost": LostLeaseError,
     "transition": TransitionError,
@@ -88,7 +92,7 @@ def check(answer: Answer) -> Answer:
 def _error(status: int, problem: Mapping[str, Any], answer: Answer) -> DotpilotError:
     said = str(problem.get("detail") or problem.get("title") or f"the server answered {status}")
     if status in (400, 405, 411, 413, 415, 422, 428):
-        return InputRefusedError(_each(problem) or said)
+        return InputRefusedError(said.splitlines())  # a mistake a line, as locally
     if status == 401:
         return UnauthenticatedError(said)
     if status == 403:
@@ -103,15 +107,4 @@ def _error(status: int, problem: Mapping[str, Any], answer: Answer) -> DotpilotE
     if status in TRY_AGAIN:
         wait = answer.headers.get("retry-after")
         return RemoteError(said + (f" (again after {wait} s)" if wait else ""))
-    return DotpilotError(f"the server failed with {status}: {said}")
-
-
-def _each(problem: Mapping[str, Any]) -> list[str]:
-    """Return every mistake with its place, where the problem lists them."""
-    found = []
-    for item in problem.get("errors") or ():
-        pointer, message = str(item.get("pointer", "")), str(item.get("message", ""))
-        place = pointer.removeprefix("#").strip("/").replace("/", ".")
-        named = not place or message.startswith(place.partition(".")[0])
-        found.append(message if named else f"{place}: {message}")
-    return found
+    return ServerFailedError(f"the server failed with {status}: {said}")

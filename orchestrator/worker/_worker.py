@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from instruments import Station
-from orchestrator.client import Client, LostLeaseError
+from orchestrator.client import Client, LostLeaseError, ServerFailedError
 from orchestrator.errors import (
     AccessError,
     ConflictError,
@@ -97,7 +97,7 @@ class Worker:
                 try:
                     if self._turn() and once:
                         break
-                except RemoteError as error:
+                except (RemoteError, ServerFailedError) as error:
                     self._unsure = True
                     self._bay.make_safe()
                     if once:
@@ -229,7 +229,7 @@ class Worker:
         except LostLeaseError as error:
             self._outbox.acknowledge(lease["lease"], lease["fence"], f"not run: {error}")
             return False
-        except RemoteError:
+        except (RemoteError, ServerFailedError):
             self._not_run(lease, "the server could not be reached, so nothing was moved")
             raise
         if answer["cancel"]:

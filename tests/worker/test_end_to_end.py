@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +24,7 @@ from tests.worker.server import running_server
 ROOT = Path(__file__).parents[2]
 STATION = ROOT / "examples" / "stations" / "flow.yaml"
 Run = Callable[..., tuple[int, Any, str]]
+SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -80,14 +85,14 @@ def test_a_served_campaign_is_the_local_one(
 ) -> None:
     url, _ = served
     green = yaml.safe_load((ROOT / "examples" / "flow_green.yaml").read_text())
-    green |= {"agent": {"name": "sobol"}, "budget": {"trials": 4}, "batch": 2}
+    green |= {"agent": {"name": "sobol"}, "budget": {"trials": 3}, "batch": 2}
     path = tmp_path / "green.yaml"
     path.write_text(yaml.safe_dump(green))
     local = ("--db", f"sqlite:///{tmp_path / 'local.db'}")
     remote = ("--url", url)
     _, alone, _ = run("launch", path, *local)
     code, shared, err = run("launch", path, *remote)
-    assert code == 0 and "trial 4 of 4: completed" in err
+    assert code == 0 and "trial 3 of 3: completed" in err
     _same(alone, shared)
     first, second = (run("trials", d["campaign"], *at)[1]["trials"]
                      for d, at in ((alone, local), (shared, remote)))  # fmt: skip
@@ -96,7 +101,7 @@ def test_a_served_campaign_is_the_local_one(
     assert run("show", name, *remote)[1] == shared
     assert run("list", *remote)[1]["campaigns"][0]["state"] == "finished"
     code, found, _ = run("replay", "verify", name, *remote)
-    assert (code, found["findings"], found["proposals_ok"]) == (0, [], 4)
+    assert (code, found["findings"], found["proposals_ok"]) == (0, [], 3)
     viewed = run("replay", "view", name, "--at", 3, *remote)[1]
     assert (viewed["trials"], viewed["at"]) == (2, 3)
     forked = run("fork", name, "--at", shared["events"], "--seed", 9, *remote)[1]
@@ -108,16 +113,17 @@ def test_a_served_campaign_is_the_local_one(
     assert run("agent", "show", "sobol", *remote)[1] == run("agent", "show", "sobol")[1]
 
 
+@SQLITE
 def test_approval_pause_and_abort_over_a_server(
     run: Run, served: tuple[str, str], tmp_path: Path
 ) -> None:
     from tests.loop.campaigns import SMALL
 
-    url, _ = served
+    url, token = served
     path = tmp_path / "small.yaml"
     path.write_text(yaml.safe_dump({**SMALL, "approval": True}))
     remote = ("--url", url)
-    with Client(url, _) as client:
+    with Client(url, token) as client:
         made = client.create_campaign(yaml.safe_load(path.read_text()))["campaign"]
         client.event_page(made, 2, wait=10.0)
         assert [t["state"] for t in client.trials(made)["trials"]] == ["proposed", "proposed"]
@@ -132,6 +138,7 @@ def test_approval_pause_and_abort_over_a_server(
     assert err == run("launch", ROOT / "examples" / "bad" / "bad_range.yaml")[2]
 
 
+@SQLITE
 def test_a_person_works_over_a_server(run: Run, served: tuple[str, str], tmp_path: Path) -> None:
     url, token = served
     remote = ("--url", url)
@@ -161,6 +168,7 @@ def test_a_person_works_over_a_server(run: Run, served: tuple[str, str], tmp_pat
         assert run("replay", "verify", made, *remote)[0] == 0
 
 
+@SQLITE
 def test_events_are_followed_once_each_and_refusals_are_the_local_ones(
     served: tuple[str, str],
 ) -> None:
@@ -181,3 +189,66 @@ def test_events_are_followed_once_each_and_refusals_are_the_local_ones(
             client.campaign("nothing")
     with Client(url, "dotp_wrongwro_ng") as stranger, pytest.raises(UnauthenticatedError):
         stranger.campaigns()
+
+
+@SQLITE
+def test_ctrl_c_lets_go_of_a_campaign_that_goes_on(
+    run: Run, served: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestrator.cli import _watch
+    from tests.loop.campaigns import SMALL
+
+    said = _watch.Watch.event
+
+    def interrupted(self: _watch.Watch, event: dict[str, Any]) -> None:
+        said(self, event)
+        if event["type"] == "step.proposed":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(_watch.Watch, "event", interrupted)
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump({**SMALL, "approval": True}))
+    code, found, err = run("launch", tmp_path / "small.yaml", "--url", served[0])
+    assert (code, found["state"]) == (130, "running")
+    assert f"drain {found['campaign']}" in err
+
+
+@SQLITE
+def test_a_worker_process_runs_a_trial_and_drains(database: str, tmp_path: Path) -> None:
+    from tests.loop.campaigns import SMALL
+
+    (tmp_path / "flow.yaml").write_text(STATION.read_text())
+    with running_server(database) as (url, token), Client(url, token) as client:
+        words = ["worker", "--server", url, "--station", str(tmp_path / "flow.yaml")]
+        code = "import sys; from orchestrator.cli import main; main(sys.argv[1:])"
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *words, "--dispense-log", str(tmp_path / "log")],
+            env={**os.environ, "DOTPILOT_TOKEN": token},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            made = client.create_campaign({**SMALL, "batch": 1})["campaign"]
+            for event in client.events(made):
+                if event["type"] == "trial.completed":
+                    break
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert process.returncode == 130 and "draining" in err
+        leases = client.leases("lab-a-flow_synthesis")
+        assert not leases, "a drained worker holds nothing"
+        begun = [e for e in client.event_page(made)["events"] if e["type"] == "trial.dispatched"]
+    lines = (tmp_path / "log").read_text().splitlines()
+    assert 1 <= len(lines) <= len(begun)
+    assert {json.loads(line)["trial"] for line in lines} <= {e["payload"]["trial"] for e in begun}
+    assert list(tmp_path.glob("lab-a-flow_synthesis.outbox.db"))
+
+
+def test_a_worker_that_finds_no_server_says_so(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "s.yaml").write_text(STATION.read_text().replace("60", "0.5"))
+    code, _, err = run("worker", "--station", tmp_path / "s.yaml", "--once",
+                       "--server", "http://127.0.0.1:9")  # fmt: skip
+    assert code == 5 and "cannot be reached" in err
+    code, _, err = run("worker", "--station", tmp_path / "s.yaml")
+    assert code == 2 and "--server" in err
