@@ -13,10 +13,11 @@ import pytest
 import yaml
 from _markdown import ROOT, Block, anchors, blocks, links, pages
 
-from orchestrator.campaign import check_campaign
+from orchestrator.campaign import check_campaign, read_station
 from orchestrator.importing._mapping import read_mapping
 from orchestrator.loop import check_feasible, station_of
 from orchestrator.replay.pool import read_goal
+from orchestrator.worker import ResultsFile, StationFile
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda p: str(p.relative_to(ROOT)))
@@ -79,13 +80,19 @@ def test_yaml_blocks_are_accepted_by_the_program(block: Block) -> None:
     """A campaign, mapping or goal file in the documentation must be one that is taken."""
     document: Any = yaml.safe_load(block.text)
     keys = set(document) if isinstance(document, dict) else set()
-    if {"station", "space"} <= keys:
+    if "declared" in keys:
+        read_station(document)
+    elif {"station", "lab"} <= keys and "space" not in keys:
+        StationFile.model_validate(document)
+    elif {"station", "space"} <= keys:
         campaign = check_campaign(document)
         check_feasible(campaign, station_of(campaign))
     elif {"parameters", "observables"} <= keys:
         read_mapping(document)
     elif keys & {"within", "best"}:
         read_goal(document)
+    elif "observables" in keys:
+        ResultsFile.model_validate(document)
 
 
 def test_there_is_something_to_check() -> None:

@@ -12,11 +12,13 @@ from _markdown import ROOT, first_column, sections, text
 
 from agents import agent_names, create_agent
 from instruments import create_station
+from instruments.declared import StationDocument
 from orchestrator import trial
 from orchestrator.campaign import _file
 from orchestrator.doctor import THREAD_VARIABLES
 from orchestrator.importing._mapping import ColumnMapping, MappedObservable, MappedParameter
 from orchestrator.replay.pool import BestShare, Goal, Within
+from orchestrator.worker import ResultsFile, StationFile
 
 PACKAGES = ("orchestrator", "agents", "instruments", "surrogate_sim")
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)*")
@@ -104,6 +106,14 @@ def test_mapping_and_goal_files() -> None:
     for goal_model in (Goal, Within, BestShare):
         missing = {f for f in goal_model.model_fields if not re.search(rf"\b{f}\b", goal)}
         assert missing == set()
+
+
+def test_station_and_results_files() -> None:
+    found = sections(text("docs/reference/station-file.md"))
+    assert set(first_column(found["Keys of a station file"])) == set(StationFile.model_fields)
+    assert set(first_column(found["Declared stations"])) == set(StationDocument.model_fields)
+    results = sections(text("docs/reference/data-files.md"))["Results file"]
+    assert set(first_column(results)) == set(ResultsFile.model_fields)
 
 
 def test_every_agent_and_option_with_its_default() -> None:
