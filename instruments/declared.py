@@ -225,9 +225,12 @@ class DeclaredStation:
                     f"{declared.name} must be a number in {declared.unit or 'no unit'}, but "
                     f"{entry.get('value')!r} {entry.get('unit', '')} was reported; it is left out"
                 )
+            elif (se := _error(entry.get("se"))) is None:
+                reasons.append(
+                    f"{declared.name}: se must be a number that is not negative, but is "
+                    f"{entry['se']!r}; the value is left out"
+                )
             else:
-                error = entry.get("se")
-                se = math.nan if error is None else float(error)
                 found[declared.name] = ObservableValue(
                     float(entry["value"]), se, declared.unit, METHOD
                 )
@@ -235,6 +238,13 @@ class DeclaredStation:
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _error(se: Any) -> float | None:
+    """Return a standard error, NaN for an unknown one, or None for what is none."""
+    if se is None:
+        return math.nan
+    return float(se) if _is_number(se) and se >= 0.0 else None
 
 
 def _is_number(value: Any) -> bool:

@@ -215,13 +215,21 @@ class LocalService(Installed):
         return trials_document(row, [self._ledger.trial(row.id, n) for n in done])
 
     def resolve(
-        self, campaign: str, number: int, decision: str, note: str, evidence: Document | None
+        self,
+        campaign: str,
+        number: int,
+        decision: str,
+        note: str,
+        evidence: Document | None,
+        late_result: str | None,
     ) -> Document:
         """End the doubt about a trial; returns it."""
         from orchestrator.decisions import resolve_doubt
 
         row = self._ledger.campaign(campaign)
-        resolve_doubt(self._ledger, row.id, number, decision, note, evidence)
+        resolve_doubt(
+            self._ledger, row.id, number, decision, note, evidence, late_result=late_result
+        )
         return self._trial(row, number)
 
     def _trial(self, row: CampaignRow, number: int) -> Document:

@@ -22,7 +22,7 @@ from orchestrator.cli import (
     _worker,
 )
 from orchestrator.cli._context import DEFAULT_DB, configure
-from orchestrator.errors import DotpilotError
+from orchestrator.errors import DotpilotError, InputRefusedError
 
 EPILOG = (
     "Exit codes: 0 done, 1 failed, 2 input refused, 3 not found, 4 conflict, 5 unreachable, "
@@ -42,8 +42,13 @@ for module in (_run, _people, _show, _replay, _data, _twin, _serve, _worker, _to
     module.register(app)
 
 
+# What looks after a database, or needs none, is not asked of a server.
+_LOCAL = ("db", "doctor", "loops", "serve", "token", "twin")
+
+
 @app.callback()
 def _globals(
+    context: typer.Context,
     db: Annotated[
         str | None,
         typer.Option(
@@ -62,6 +67,11 @@ def _globals(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on stderr.")] = False,
     verbose: Annotated[int, typer.Option("-v", count=True, help="More on stderr.")] = 0,
 ) -> None:
+    if url is not None and context.invoked_subcommand in _LOCAL:
+        raise InputRefusedError(
+            f"`dotpilot {context.invoked_subcommand}` works here, not over a server; leave --url "
+            "out"
+        )
     configure(db, as_json, quiet, verbose, url)
     logging.basicConfig(level=logging.WARNING - 10 * min(verbose, 2), stream=sys.stderr)
 

@@ -140,10 +140,18 @@ class RemoteService:
         return {"trials": [self._client.approve(campaign, n, note) for n in chosen]}
 
     def resolve(
-        self, campaign: str, number: int, decision: str, note: str, evidence: Document | None
+        self,
+        campaign: str,
+        number: int,
+        decision: str,
+        note: str,
+        evidence: Document | None,
+        late_result: str | None,
     ) -> Document:
         """End the doubt about a trial; returns it."""
-        return self._client.resolve(campaign, number, decision, note, evidence=evidence)
+        return self._client.resolve(
+            campaign, number, decision, note, evidence=evidence, late_result=late_result
+        )
 
     def view(self, campaign: str, at: int) -> Document:
         """The campaign as of an event."""

@@ -112,13 +112,17 @@ def resolve(
         Path | None,
         typer.Option("--evidence", help="YAML or JSON with the observables to adopt."),
     ] = None,
+    late_result: Annotated[
+        str | None,
+        typer.Option("--late-result", metavar="ID", help="Adopt what came after its lease."),
+    ] = None,
 ) -> None:
     """Record the decision that ends the doubt about a trial."""
     from orchestrator.campaign import read_document
 
     given = read_document(evidence) if evidence is not None else None
     with service() as at:
-        document = at.resolve(campaign, trial, decision, note, given)
+        document = at.resolve(campaign, trial, decision, note, given, late_result)
     emit(document, lambda: say(f"trial {trial} is {document['state']}"))
 
 

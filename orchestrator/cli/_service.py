@@ -82,7 +82,13 @@ class Service(Declarations, Protocol):
         """Approve these trials (all that wait, where none is named); returns them."""
 
     def resolve(
-        self, campaign: str, number: int, decision: str, note: str, evidence: Document | None
+        self,
+        campaign: str,
+        number: int,
+        decision: str,
+        note: str,
+        evidence: Document | None,
+        late_result: str | None,
     ) -> Document:
         """End the doubt about a trial; returns it."""
 

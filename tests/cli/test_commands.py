@@ -169,7 +169,7 @@ def test_approval_waits_for_a_person(run: Run, tmp_path: Path) -> None:
 
 def test_the_command_line_is_light() -> None:
     code = (
-        "import sys, orchestrator.cli; heavy = {'torch', 'ax', 'botorch', 'scipy', 'matplotlib', "
+        "import sys, orchestrator.cli; heavy = {'torch', 'ax', 'botorch', 'scipy', 'matplotlib', 'httpx', 'fastapi', "
         "'sqlalchemy', 'pint'} & set(sys.modules); print(sorted(heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -52,7 +52,11 @@ def test_reported_values_come_out_as_they_went_in_and_an_unknown_error_stays_unk
 
 def test_a_value_in_another_unit_is_left_out_and_said_so() -> None:
     analysis = DeclaredStation(read_station(BENCH)).analyse(
-        _told(peak_emission={"value": 2.4, "unit": "eV"}, plqy={"value": True, "unit": ""})
+        _told(
+            peak_emission={"value": 2.4, "unit": "eV"},
+            plqy={"value": True, "unit": ""},
+            emission_fwhm={"value": 20, "unit": "nm", "se": "small"},
+        )
     )
     assert not analysis.observables and analysis.verdict.failure == "nothing_reported"
     assert any("in nm" in reason for reason in analysis.verdict.reasons)

@@ -230,4 +230,4 @@ def test_an_unreachable_server_is_exit_5_and_a_database_beside_it_is_refused(
         codes.append(stop.value.code)
     err = capsys.readouterr().err
     assert codes == [5, 2, 2]
-    assert "cannot be reached" in err and "not both" in err and "leave --url out" in err
+    assert "cannot be reached" in err and "not both" in err and "leave --url" in err

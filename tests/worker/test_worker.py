@@ -5,19 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
-from instruments import RecipeRefusedError, StationStoppedError, TrialFailedError
+from instruments import (
+    AttemptKey,
+    BatchStation,
+    RecipeRefusedError,
+    StationStoppedError,
+    TrialFailedError,
+    create_station,
+)
 from orchestrator.errors import ConflictError, DotpilotError, InputRefusedError, RemoteError
-from orchestrator.fleet import Fleet
+from orchestrator.fleet import Fleet, Result
 from orchestrator.ledger import Ledger
 from orchestrator.worker import (
     Outbox,
     StationFile,
     read_station_file,
+    run_lease,
     with_station_file,
 )
 from tests.worker.doubles import Bench, Place, Server, offered, wait_for
@@ -272,3 +280,30 @@ def test_a_local_launch_runs_as_the_station_that_is_named() -> None:
         with_station_file({**campaign, "lab": {"hidden": 8}}, hidden)
     with pytest.raises(InputRefusedError, match="larp_plate"):
         with_station_file({"station": "larp_plate"}, hidden)
+
+
+def test_a_plate_is_run_as_one_and_comes_back_bit_for_bit() -> None:
+    recipes = [
+        {**{p.name: p.default for p in create_station("larp_plate").description.parameters
+            if p.when is None}, "amine_acid_ratio": ratio, "characterisation": "reader"}
+        for ratio in (0.2, 0.6)
+    ]  # fmt: skip
+    members = [{"trial": n, "attempt": 1, "recipe": r} for n, r in enumerate(recipes, start=1)]
+    lease = {"members": members, "fence": 3}
+    here, there = (create_station("larp_plate", {"hidden": 4}, seed=1) for _ in range(2))
+    for station in (here, there):
+        station.open()
+        station.restore({})
+    outcome = run_lease(lease, there, lambda _: None)
+    keys = [AttemptKey(1, 1), AttemptKey(2, 1)]
+    alone = cast(BatchStation, here).run_batch(recipes, keys)
+    assert outcome.route == "result" and outcome.body["fence"] == 3
+    for measured, document in zip(alone, outcome.body["results"], strict=True):
+        travelled = Result.model_validate(json.loads(json.dumps(document)))
+        arrived = travelled.measurement(measured.requested)
+        assert [s.name for s in arrived.spectra] == [s.name for s in measured.spectra]
+        for a, b in zip(arrived.spectra, measured.spectra, strict=True):
+            assert a.values.dtype == b.values.dtype and np.array_equal(a.values, b.values)
+        assert (arrived.conditions, arrived.station_state) == (
+            measured.conditions, measured.station_state
+        )  # fmt: skip
