@@ -265,8 +265,8 @@ class LocalService(Installed):
         return sheet or nothing_to_do(self._shown(row.id))
 
     def _desk(self) -> Any:
+        from orchestrator.cli._desk import FleetDesk
         from orchestrator.fleet import Fleet
-        from orchestrator.worker import FleetDesk
 
         return FleetDesk(Fleet(self._ledger))
 

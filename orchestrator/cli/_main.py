@@ -74,6 +74,8 @@ def _globals(
         )
     configure(db, as_json, quiet, verbose, url)
     logging.basicConfig(level=logging.WARNING - 10 * min(verbose, 2), stream=sys.stderr)
+    # what is tried again is told in our own words, if it fails in the end
+    logging.getLogger("stamina").setLevel(logging.ERROR - 10 * min(verbose, 2))
 
 
 _FLAGS = {"--json", "--quiet", "-v", "-vv"}

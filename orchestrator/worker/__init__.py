@@ -1,6 +1,6 @@
 """What a remote lab runs: a process that owns a station, leases trials, and loses no result."""
 
-from orchestrator.worker._desk import Desk, FleetDesk
+from orchestrator.worker._desk import Desk
 from orchestrator.worker._outbox import Entry, Outbox
 from orchestrator.worker._person import ResultsFile, ask, tell
 from orchestrator.worker._run import Outcome, run_lease
@@ -17,7 +17,6 @@ from orchestrator.worker._worker import Worker
 __all__ = [
     "Desk",
     "Entry",
-    "FleetDesk",
     "Outbox",
     "Outcome",
     "ResultsFile",

@@ -169,8 +169,17 @@ def test_approval_waits_for_a_person(run: Run, tmp_path: Path) -> None:
 
 def test_the_command_line_is_light() -> None:
     code = (
-        "import sys, orchestrator.cli; heavy = {'torch', 'ax', 'botorch', 'scipy', 'matplotlib', 'httpx', 'fastapi', "
-        "'sqlalchemy', 'pint'} & set(sys.modules); print(sorted(heavy))"
+        "import sys, orchestrator.cli; heavy = {'torch', 'ax', 'botorch', 'scipy', 'matplotlib', "
+        "'httpx', 'fastapi', 'sqlalchemy', 'pint'} & set(sys.modules); print(sorted(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_worker_starts_without_the_database_and_the_agents_libraries() -> None:
+    code = (
+        "import sys, orchestrator.worker; heavy = {'torch', 'botorch', 'scipy.stats', "
+        "'sqlalchemy', 'matplotlib', 'fastapi'} & set(sys.modules); print(sorted(heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -19,7 +19,7 @@ from instruments import (
     create_station,
 )
 from orchestrator.errors import ConflictError, DotpilotError, InputRefusedError, RemoteError
-from orchestrator.fleet import Fleet, Result
+from orchestrator.fleet import Fleet, Result, result_document
 from orchestrator.ledger import Ledger
 from orchestrator.worker import (
     Outbox,
@@ -299,6 +299,8 @@ def test_a_plate_is_run_as_one_and_comes_back_bit_for_bit() -> None:
     alone = cast(BatchStation, here).run_batch(recipes, keys)
     assert outcome.route == "result" and outcome.body["fence"] == 3
     for measured, document in zip(alone, outcome.body["results"], strict=True):
+        key = (document["trial"], document["attempt"], document["lab_time"])
+        assert document == result_document(measured, *key), "one shape at both ends"
         travelled = Result.model_validate(json.loads(json.dumps(document)))
         arrived = travelled.measurement(measured.requested)
         assert [s.name for s in arrived.spectra] == [s.name for s in measured.spectra]
