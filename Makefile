@@ -3,15 +3,18 @@
 #   PYTHON=...       interpreter to use (3.11 or newer; found by itself)
 #   TORCH_INDEX=...  package index to take torch from, such as a CPU-only one
 #   VENV=...         where the virtual environment is (.venv)
+#   RAY_VENV=...     where `make ray-check` makes its own (.venv-ray)
 #   WORKERS=...      processes that run tests (2)
 
 SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format lint types imports docs science twins bench clean distclean
+.PHONY: help setup demo test check format lint types imports docs science twins bench \
+	compose-check ray-check clean distclean
 
 VENV ?= .venv
+RAY_VENV ?= .venv-ray
 WORKERS ?= 2
 TORCH_INDEX ?=
 BIN := $(VENV)/bin
@@ -29,7 +32,7 @@ export PIP_NO_INPUT := 1
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
 
 setup: $(STAMP) ## make the virtual environment with the pinned libraries
 
@@ -103,10 +106,15 @@ bench: setup ## compare with other tools, as JSON
 	    echo "== $$script" >&2; "$(BIN)/python" "$$script" --json; \
 	done
 
+ray-check: ## the same results on a Ray cluster, in an environment of its own
+	@$(MAKE) --no-print-directory setup VENV="$(RAY_VENV)"
+	@"$(RAY_VENV)/bin/python" -m pip install -qq -c constraints.txt -e '.[cluster]'
+	@"$(RAY_VENV)/bin/python" -m pytest -q -m ray tests/orchestrator/test_executor.py
+
 clean: ## remove caches, build output and the demo
 	@rm -rf build dist demo *.egg-info .pytest_cache .mypy_cache .ruff_cache \
 	    .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean ## remove the virtual environment as well
-	@rm -rf "$(VENV)" benchmarks/.env-*
+	@rm -rf "$(VENV)" "$(RAY_VENV)" benchmarks/.env-*

@@ -8,12 +8,24 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 if TYPE_CHECKING:
     from orchestrator.ledger import Ledger
 
 DEFAULT_DB = "sqlite:///dotpilot.db"
+JobsOption = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, metavar="N", help="How many processes [default: cores]"),
+]
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray", metavar="ADDRESS", help="Compute on this Ray cluster; auto finds or starts one."
+    ),
+]
 
 
 @dataclass

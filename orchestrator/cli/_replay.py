@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli._context import emit, say, settings
+from orchestrator.cli._context import JobsOption, RayOption, emit, say, settings
 from orchestrator.cli._run import CampaignArgument, show_campaign
 from orchestrator.cli._service import service
 
@@ -68,6 +68,8 @@ def pool(
     agent: Annotated[str, typer.Option("--agent", help="The agent that chooses.")],
     goal: Annotated[Path, typer.Option("--goal", help="Which recipes are to be found (YAML).")],
     seeds: Annotated[int, typer.Option("--seeds", min=1, help="How many runs.")] = 20,
+    jobs: JobsOption = None,
+    ray: RayOption = None,
 ) -> None:
     """Let an agent choose among measured recipes, beside random choice."""
     from orchestrator.campaign import read_document
@@ -75,7 +77,8 @@ def pool(
 
     document = read_document(goal)
     with settings.ledger() as ledger:
-        found = replay_pool(ledger, ledger.campaign(campaign).id, agent, document, seeds)
+        row = ledger.campaign(campaign)
+        found = replay_pool(ledger, row.id, agent, document, seeds, jobs=jobs, ray=ray)
     emit(found, lambda: _pool_text(found))
 
 

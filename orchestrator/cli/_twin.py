@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli._context import emit, say
+from orchestrator.cli._context import RayOption, emit, say
 
 if TYPE_CHECKING:
     from orchestrator.twins.scoreboard import Score
@@ -102,7 +102,10 @@ def twin_validate(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write comparison plots (PNG).")
     ] = None,
-    processes: Annotated[int, typer.Option("--processes", min=1, help="How many.")] = 2,
+    processes: Annotated[
+        int | None, typer.Option("--processes", min=1, help="How many [default: 2].")
+    ] = None,
+    ray: RayOption = None,
 ) -> None:
     """Judge every published figure there and then, beside a null model."""
     from orchestrator.errors import NotFoundError
@@ -114,7 +117,8 @@ def twin_validate(
     known = {r.id for r in published_rows()}
     if unknown := sorted(set(rows or ()) - known):
         raise NotFoundError(f"the table has no row {', '.join(unknown)}; it has MP-01 to FL-22")
-    scores = score(twins, rows or None, processes=processes, progress=say)
+    count = processes if ray else processes or 2
+    scores = score(twins, rows or None, processes=count, ray=ray, progress=say)
     found = document(scores)
     if out is not None:
         from orchestrator.twins.figures import write_figures

@@ -5,10 +5,7 @@ The agent may choose only among measured points: a choice that nobody measured h
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +15,7 @@ from agents import Objective, PastTrial, create_agent
 from agents.errors import AgentError
 from orchestrator.campaign import UnitError, convert, convert_width
 from orchestrator.errors import InputRefusedError
+from orchestrator.executor import open_executor
 from orchestrator.ledger import CampaignRow, Ledger
 from orchestrator.loop import history, recorded_campaign
 from orchestrator.replay._pool_run import Pool, agent_picks, random_picks
@@ -156,9 +154,19 @@ def replay_pool(
     document: Mapping[str, Any],
     seeds: int,
     *,
-    workers: int | None = None,
+    jobs: int | None = None,
+    ray: str | None = None,
 ) -> dict[str, Any]:
     """Replay a measured campaign with an agent over many seeds, beside random choice.
+
+    Args:
+        ledger: Holds the campaign.
+        campaign: The measured one.
+        agent: Chooses among its recipes.
+        document: The goal file.
+        seeds: How many runs.
+        jobs: In how many processes; see `open_executor`.
+        ray: On this Ray cluster instead.
 
     Raises:
         InputRefusedError: a bad goal, an unknown agent or option.
@@ -173,7 +181,12 @@ def replay_pool(
     past = history(ledger.trials(row.id))
     pool = make_pool(row, past, goal)
     chance = [random_picks(pool, seed) for seed in range(seeds)]
-    picks = _over_seeds(pool, agent, options, seeds, workers)
+    if agent == "random":
+        picks = chance
+    else:
+        each = [pool], [agent], [options]
+        with open_executor(jobs, ray, tasks=seeds) as executor:
+            picks = list(executor.map(agent_picks, *(c * seeds for c in each), range(seeds)))
     agents = {agent: summary(picks), "random": summary(chance)}
     return {
         "rows": len(past),
@@ -183,17 +196,6 @@ def replay_pool(
         "agents": agents,
         "ratio": agents[agent]["median"] / summary(chance)["median"],
     }
-
-
-def _over_seeds(
-    pool: Pool, agent: str, options: dict[str, Any], seeds: int, workers: int | None
-) -> list[int]:
-    if agent == "random":
-        return [random_picks(pool, seed) for seed in range(seeds)]
-    count = min(workers or os.cpu_count() or 1, seeds)
-    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as executor:
-        jobs = [executor.submit(agent_picks, pool, agent, options, seed) for seed in range(seeds)]
-        return [job.result() for job in jobs]
 
 
 def summary(picks: Sequence[int]) -> dict[str, Any]:

@@ -7,21 +7,17 @@ the runs are remembered; the groups are shared out over a pool of processes of o
 from __future__ import annotations
 
 import math
-import multiprocessing
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from orchestrator.executor import open_executor
 from orchestrator.twins.catalogue import TWINS, Twin
 from orchestrator.twins.checks import STRICT, Check
 from orchestrator.twins.published import PublishedRow, published_rows
 
 APART: tuple[frozenset[str], ...] = (frozenset({"LP-18", "LP-19"}),)
 """Rows that take long and share runs among themselves only."""
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -55,7 +51,8 @@ def score(
     twins: Sequence[str] | None = None,
     rows: Iterable[str] | None = None,
     *,
-    processes: int = 1,
+    processes: int | None = 1,
+    ray: str | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Score]:
     """Judge the rows of the table.
@@ -64,6 +61,7 @@ def score(
         twins: Names; all where left out.
         rows: Ids; all of these twins where left out.
         processes: In how many processes; 1 stays in this one.
+        ray: On this Ray cluster instead, with `processes` None.
         progress: Told of each group that is done.
 
     Returns:
@@ -77,7 +75,7 @@ def score(
     ]
     groups = _groups(asked)
     judged: dict[str, tuple[tuple[Check, ...], str]] = {}
-    for done in _judge_all(groups, processes):
+    for done in _judge_all(groups, processes, ray):
         judged |= done
         progress(f"{len(judged)} of {len(asked)} rows judged")
     return with_null([_score(r, *judged[r.id]) for r in asked])
@@ -97,32 +95,11 @@ def _groups(rows: Sequence[PublishedRow]) -> list[tuple[str, tuple[str, ...]]]:
 _Judged = dict[str, tuple[tuple[Check, ...], str]]
 
 
-def _judge_all(groups: Sequence[tuple[str, tuple[str, ...]]], processes: int) -> Iterator[_Judged]:
-    if processes <= 1 or len(groups) <= 1:
-        yield from (_judge(*g) for g in groups)
-        return
-    context = multiprocessing.get_context("spawn")
-    with (
-        _one_thread(),
-        ProcessPoolExecutor(min(processes, len(groups)), mp_context=context) as pool,
-    ):
-        for done in as_completed([pool.submit(_judge, *g) for g in groups]):
-            yield done.result()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let processes that start meanwhile use one thread each."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+def _judge_all(
+    groups: Sequence[tuple[str, tuple[str, ...]]], processes: int | None, ray: str | None
+) -> Iterator[_Judged]:
+    with open_executor(processes, ray, tasks=len(groups)) as executor:
+        yield from executor.completed(_judge, *zip(*groups, strict=True))
 
 
 def _judge(name: str, ids: Sequence[str]) -> _Judged:

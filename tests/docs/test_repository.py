@@ -14,7 +14,7 @@ from _markdown import ROOT, blocks, text
 
 
 def _targets() -> set[str]:
-    return set(re.findall(r"^([a-z]+):", text("Makefile"), re.M))
+    return set(re.findall(r"^([a-z-]+):", text("Makefile"), re.M))
 
 
 def test_readme_begins_with_the_two_commands() -> None:
@@ -27,7 +27,7 @@ def test_every_documented_make_command_is_a_target() -> None:
     named = {
         target
         for block in blocks("sh")
-        for target in re.findall(r"^(?:[A-Z_]+=\S+ )*make ([a-z]+)", block.text, re.M)
+        for target in re.findall(r"^(?:[A-Z_]+=\S+ )*make ([a-z-]+)", block.text, re.M)
     }
     assert named and named <= _targets()
 

@@ -123,11 +123,11 @@ def test_an_agent_replays_a_pool_among_measured_points_only(
     goal = {"best": {"observable": "width", "goal": "minimise", "share": 0.4}}
     with Ledger.open(f"sqlite:///{tmp_path / 'x.db'}") as ledger:
         campaign, _, _ = import_file(ledger, *files)
-        found = replay_pool(ledger, campaign, "sobol", goal, 3, workers=1)
+        found = replay_pool(ledger, campaign, "sobol", goal, 3, jobs=1)
         assert found["recipes"] == 3
         assert found["goal_size"] == 2
         assert all(2 <= p <= 3 for p in found["agents"]["sobol"]["picks"])
-        again = replay_pool(ledger, campaign, "sobol", goal, 3, workers=1)
+        again = replay_pool(ledger, campaign, "sobol", goal, 3, jobs=1)
         assert again == found
         with pytest.raises(InputRefusedError, match="no observable colour"):
             bad = {"best": {"observable": "colour", "goal": "minimise", "share": 0.4}}
