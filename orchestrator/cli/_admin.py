@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +18,8 @@ def register(app: typer.Typer) -> None:
     db_app.command()(current)
     db_app.command()(upgrade)
     db_app.command()(rebuild)
+    db_app.command("backup")(db_backup)
+    db_app.command("restore")(db_restore)
     app.add_typer(db_app, name="db")
     app.command()(doctor)
 
@@ -44,6 +47,26 @@ def rebuild() -> None:
     with settings.ledger() as ledger:
         count = ledger.rebuild()
     emit({"campaigns": count}, lambda: typer.echo(f"{count} campaigns rebuilt from their events"))
+
+
+def db_backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Written; must not exist.")],
+) -> None:
+    """Write a consistent copy of the whole database to one file, also while campaigns run."""
+    from orchestrator.ledger import backup
+
+    document = {"db": settings.shown, **backup(settings.db, file)}
+    emit(document, lambda: typer.echo(f"{document['bytes']} bytes written to {file}"))
+
+
+def db_restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="From `dotpilot db backup`.")],
+) -> None:
+    """Fill an empty database from a backup; one with tables is refused."""
+    from orchestrator.ledger import restore
+
+    document = {"db": settings.shown, **restore(file, settings.db)}
+    emit(document, lambda: typer.echo(f"{settings.shown} is at {document['revision']}"))
 
 
 def doctor() -> None:

@@ -1,6 +1,7 @@
 """The campaign ledger: an append-only event log and the read tables folded from it."""
 
 from orchestrator.ledger._arrays import array_digest
+from orchestrator.ledger._backup import backup, restore
 from orchestrator.ledger._fold import FoldedCampaign, fold
 from orchestrator.ledger._integrity import Finding, IntegrityReport, check_integrity
 from orchestrator.ledger._ledger import Ledger, utc_now
@@ -29,12 +30,14 @@ __all__ = [
     "TrialRow",
     "array_digest",
     "campaign_page",
+    "backup",
     "check_integrity",
     "encoded",
     "event_counts",
     "event_page",
     "fold",
     "offer_mark",
+    "restore",
     "schema_state",
     "trial_page",
     "upgrade",

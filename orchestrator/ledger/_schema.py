@@ -43,10 +43,11 @@ def require_head(engine: Engine, url: str, *, create: bool = True) -> None:
     if found is None and create:
         migrate(engine, HEAD)
     elif found != HEAD:
-        raise SchemaError(_other_revision(found, url))
+        raise SchemaError(other_revision(found, url))
 
 
-def _other_revision(found: str | None, url: str) -> str:
+def other_revision(found: str | None, url: str) -> str:
+    """Say that a database is at another revision than head, and what helps."""
     if found is None or found in REVISIONS:
         return (
             f"the database must be at schema {HEAD}, but is at {found or 'none'}; upgrade it with "
@@ -87,11 +88,11 @@ def upgrade(url: str) -> None:
         SchemaError: a newer database, or one that is not dotpilot's.
         InputRefusedError: no such SQLite file.
     """
-    engine = _existing(url)
+    engine = existing(url)
     try:
         found = revision_of(engine)
         if found is not None and found not in REVISIONS:
-            raise SchemaError(_other_revision(found, url))
+            raise SchemaError(other_revision(found, url))
         migrate(engine, HEAD)
     finally:
         engine.dispose()
@@ -99,14 +100,19 @@ def upgrade(url: str) -> None:
 
 def schema_state(url: str) -> dict[str, str | None]:
     """Return {"revision", "head"} of a database."""
-    engine = _existing(url)
+    engine = existing(url)
     try:
         return {"revision": revision_of(engine), "head": HEAD}
     finally:
         engine.dispose()
 
 
-def _existing(url: str) -> Engine:
+def existing(url: str) -> Engine:
+    """Open a database that must be there.
+
+    Raises:
+        InputRefusedError: no such SQLite file.
+    """
     parsed = parse_url(url)
     path = sqlite_path(parsed)
     if path is not None and not path.is_file():
