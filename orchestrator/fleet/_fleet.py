@@ -37,7 +37,7 @@ from orchestrator.fleet._models import (
     WorkerRow,
 )
 from orchestrator.fleet._statements import COLUMNS, EDGE, LeaseStatements, Row
-from orchestrator.ledger import Ledger, encoded
+from orchestrator.ledger import Chain, Ledger, encoded
 from orchestrator.loop import measured_event
 
 LEASE_S = 60.0
@@ -133,7 +133,8 @@ class Fleet:
 
     def _begin(self, cursor: Any, row: Row) -> Lease:
         """Write the intents of a granted lease."""
-        lease = self._lease(cursor, row)
+        chain = self._chain(cursor, row)
+        lease = self._held(row, chain, self._restore(cursor, row))
         together = tuple(BatchMember(trial=m.trial, attempt=m.attempt) for m in lease.members)
         for m in lease.members:
             intent = TrialDispatched(
@@ -145,11 +146,12 @@ class Fleet:
                 worker=lease.worker or "",
             )
             try:
-                self._append(cursor, lease, intent, wanted="running")
+                self._append(chain, lease.worker, intent, wanted="running")
             except TransitionError as error:  # abandoned or edited since it was offered
                 raise _StaleOfferError(lease.lease) from error
             except ConflictError as error:
                 raise _NotRunningError from error
+        chain.write()
         return lease
 
     def _drop(self, lease: str) -> None:
@@ -182,15 +184,16 @@ class Fleet:
 
     def _beat(self, cursor: Any, row: Row) -> Heartbeat:
         columns = dict(zip(COLUMNS, row, strict=False))
-        self._sql.run(cursor, "seen", {"id": columns["worker"]})
-        state = ""
-        for trial, attempt in json.loads(columns["members"]):
-            found = self._member(cursor, columns["campaign"], trial)
-            state = found[4]
-            if found[1] == "dispatched":
+        expires_in, state, trial_state, long_ago = row[len(COLUMNS) :]
+        if trial_state == "dispatched":
+            chain = self._chain(cursor, row)
+            for trial, attempt in json.loads(columns["members"]):
                 running = TrialRunning(trial=trial, attempt=attempt)
-                self._append_as(cursor, columns["campaign"], columns["worker"], running)
-        return Heartbeat(float(row[-1]), bool(columns["cancel"]), state != "running")
+                self._append(chain, columns["worker"], running)
+            chain.write()
+        if long_ago:
+            self._sql.run(cursor, "seen", {"id": columns["worker"]})
+        return Heartbeat(float(expires_in), bool(columns["cancel"]), state != "running")
 
     def result(self, lease: str, fence: int, results: Sequence[Result]) -> LeaseAnswer:
         """Record what a lease's run brought back, once.
@@ -208,7 +211,7 @@ class Fleet:
         with self.ledger.writing() as cursor:
             row = self._end(cursor, lease, fence, "done", digest)
             if row is not None:
-                self._record(cursor, self._lease(cursor, row), results)
+                self._record(self._chain(cursor, row), row, results)
                 return LeaseAnswer("done", digest)
         found = self.lease(lease)
         if found.fence == fence and found.state == "done":
@@ -228,7 +231,8 @@ class Fleet:
         values = {"id": lease, "fence": fence, "state": state, "digest": digest}
         return self._sql.one(cursor, "end", values)
 
-    def _record(self, cursor: Any, lease: Lease, results: Sequence[Result]) -> None:
+    def _record(self, chain: Chain, row: Row, results: Sequence[Result]) -> None:
+        lease = self._held(row, chain)
         by_key = {(r.trial, r.attempt): r for r in results}
         wanted = {(m.trial, m.attempt) for m in lease.members}
         if set(by_key) != wanted or len(results) != len(wanted):
@@ -241,13 +245,11 @@ class Fleet:
             event, arrays = measured_event(
                 given.measurement(m.recipe), m.trial, m.attempt, given.lab_time
             )
-            self._running_first(cursor, lease, m)
-            self._append(cursor, lease, event, arrays=encoded(arrays))
-
-    def _running_first(self, cursor: Any, lease: Lease, member: Member) -> None:
-        if self._member(cursor, lease.campaign, member.trial)[1] == "dispatched":
-            running = TrialRunning(trial=member.trial, attempt=member.attempt)
-            self._append(cursor, lease, running)
+            if _state(chain, m) == "dispatched":
+                running = TrialRunning(trial=m.trial, attempt=m.attempt)
+                self._append(chain, lease.worker, running)
+            self._append(chain, lease.worker, event, arrays=encoded(arrays))
+        chain.write()
 
     def fail(self, lease: str, fence: int, failure: Failure) -> LeaseAnswer:
         """Record how a lease ended without a result.
@@ -260,10 +262,12 @@ class Fleet:
         with self.ledger.writing() as cursor:
             row = self._end(cursor, lease, fence, "done", digest)
             if row is not None:
-                held = self._lease(cursor, row)
+                chain = self._chain(cursor, row)
+                held = self._held(row, chain)
                 for m in held.members:
-                    state = str(self._member(cursor, held.campaign, m.trial)[1])
-                    self._append(cursor, held, _failure_event(failure, m, state))
+                    event = _failure_event(failure, m, _state(chain, m))
+                    self._append(chain, held.worker, event)
+                chain.write()
                 if failure.kind == "stopped":
                     self._sql.run(cursor, "stopped", {"id": held.worker})
                 return LeaseAnswer("done", digest)
@@ -283,11 +287,13 @@ class Fleet:
         with self.ledger.writing() as cursor:
             row = self._sql.one(cursor, "return", {"id": lease, "fence": fence})
             if row is not None:
-                held = self._lease(cursor, row)
+                chain = self._chain(cursor, row)
+                held = self._held(row, chain)
                 for m in held.members:
                     why = f"given back, nothing moved: {reason}"[:500]
                     back = TrialApproved(trial=m.trial, attempt=m.attempt, reason=why)
-                    self._append(cursor, held, back)
+                    self._append(chain, held.worker, back)
+                chain.write()
                 return LeaseAnswer("offered")
         raise self._lost(lease, fence)
 
@@ -305,20 +311,22 @@ class Fleet:
                 row = self._sql.one(cursor, "lapse", {})
                 if row is None:
                     return count
-                lease = self._lease(cursor, row)
+                chain = self._chain(cursor, row)
+                lease = self._held(row, chain)
                 for m in lease.members:
-                    self._doubt(cursor, lease, m)
+                    self._doubt(chain, lease, m)
+                chain.write()
             count += 1
 
-    def _doubt(self, cursor: Any, lease: Lease, member: Member) -> None:
-        _, state, attempt, *_ = self._member(cursor, lease.campaign, member.trial)
+    def _doubt(self, chain: Chain, lease: Lease, member: Member) -> None:
+        state, attempt = chain.standing(member.trial) or ("", 0)
         if state not in UNDER_WAY or attempt != member.attempt:
             return
         reason = f"worker {lease.worker} was not heard from while its lease lasted"
         doubt = TrialInDoubt(
             trial=member.trial, attempt=member.attempt, found=state, reason=reason
         )
-        self._append_as(cursor, lease.campaign, "fleet", doubt)
+        chain.append(doubt, at=self.ledger.now(), actor="fleet")
 
     def lease(self, lease: str) -> Lease:
         """Return a lease.
@@ -397,39 +405,29 @@ class Fleet:
         return row
 
     def _lease(self, cursor: Any, row: Row) -> Lease:
+        """Return a lease as it is read, without a lock."""
+        campaign, members = row[1], json.loads(row[2])
+        found = {trial: self._member(cursor, campaign, trial) for trial, _ in members}
+        lab_seed = max(int(member[3]) for member in found.values())
+        recipes = {trial: member[0] for trial, member in found.items()}
+        return _made(row, recipes, lab_seed, self._restore(cursor, row))
+
+    def _chain(self, cursor: Any, row: Row) -> Chain:
+        """Lock the campaign of a lease that this transaction holds."""
+        return self.ledger.chain(cursor, row[1], [trial for trial, _ in json.loads(row[2])])
+
+    def _held(self, row: Row, chain: Chain, restore: Mapping[str, Any] | None = None) -> Lease:
+        return _made(row, chain.recipes, chain.lab_seed, restore or {})
+
+    def _restore(self, cursor: Any, row: Row) -> Mapping[str, Any]:
+        """Return the state that a lab's station is to take up."""
         columns = dict(zip(COLUMNS, row, strict=False))
-        members, lab_seed = [], 0
-        for trial, attempt in json.loads(columns["members"]):
-            found = self._member(cursor, columns["campaign"], trial)
-            members.append(Member(trial, attempt, json.loads(found[0])))
-            lab_seed = int(found[3])
         key = {"campaign": columns["campaign"], "lab": columns["lab"]}
         state = self._sql.one(cursor, "restore", key)
-        return Lease(
-            lease=columns["id"],
-            fence=int(columns["fence"]),
-            campaign=columns["campaign"],
-            station=columns["station"],
-            state=columns["state"],
-            worker=columns["worker"],
-            lab=columns["lab"],
-            expires_in=None if row[-1] is None else float(row[-1]),
-            members=members,
-            simulated=json.loads(columns["hidden"]) if columns["hidden"] else None,
-            lab_seed=lab_seed,
-            restore=json.loads(state[0]) if state else {},
-            progress=columns["progress"],
-            cancel=bool(columns["cancel"]),
-        )
+        return json.loads(state[0]) if state else {}
 
-    def _append(self, cursor: Any, lease: Lease, payload: Payload, **more: Any) -> None:
-        self._append_as(cursor, lease.campaign, lease.worker, payload, **more)
-
-    def _append_as(
-        self, cursor: Any, campaign: str, worker: str | None, payload: Payload, **more: Any
-    ) -> None:
-        actor = f"worker {worker}" if worker != "fleet" else "fleet"
-        self.ledger.append_within(cursor, campaign, payload, actor=actor, **more)
+    def _append(self, chain: Chain, worker: str | None, payload: Payload, **more: Any) -> None:
+        chain.append(payload, at=self.ledger.now(), actor=f"worker {worker}", **more)
 
 
 class _StaleOfferError(Exception):
@@ -442,6 +440,34 @@ class _StaleOfferError(Exception):
 
 class _NotRunningError(Exception):
     """The campaign was paused between the pick and the lock."""
+
+
+def _state(chain: Chain, member: Member) -> str:
+    standing = chain.standing(member.trial)
+    return standing[0] if standing else ""
+
+
+def _made(
+    row: Row, recipes: Mapping[int, str], lab_seed: int, restore: Mapping[str, Any]
+) -> Lease:
+    columns = dict(zip(COLUMNS, row, strict=False))
+    expires_in = row[len(COLUMNS)]
+    return Lease(
+        lease=columns["id"],
+        fence=int(columns["fence"]),
+        campaign=columns["campaign"],
+        station=columns["station"],
+        state=columns["state"],
+        worker=columns["worker"],
+        lab=columns["lab"],
+        expires_in=None if expires_in is None else float(expires_in),
+        members=[Member(t, a, json.loads(recipes[t])) for t, a in json.loads(columns["members"])],
+        simulated=json.loads(columns["hidden"]) if columns["hidden"] else None,
+        lab_seed=lab_seed,
+        restore=restore,
+        progress=columns["progress"],
+        cancel=bool(columns["cancel"]),
+    )
 
 
 def _digest(results: Sequence[Result]) -> str:

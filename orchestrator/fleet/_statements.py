@@ -15,6 +15,7 @@ _POSTGRESQL = {
     "text": "::text",
     "lock": "FOR UPDATE",
     "greatest": "greatest",
+    "first": "(lease.members::json->0->>0)::int",
 }
 _SQLITE = {
     "now": "((julianday('now') - 2440587.5) * 86400.0)",
@@ -23,6 +24,7 @@ _SQLITE = {
     "text": "",
     "lock": "",
     "greatest": "max",
+    "first": "json_extract(lease.members, '$[0][0]')",
 }
 COLUMNS = (
     "id", "campaign", "members", "station", "hidden", "state", "fence", "worker", "lab",
@@ -49,7 +51,11 @@ _SQL = {
     "beat": f"""
         UPDATE lease SET expires = {{now}} + :lease_s, progress = :progress
         WHERE id = :id AND fence = :fence AND state = 'leased'
-        RETURNING {_SHOWN}, expires - {{now}}""",
+        RETURNING {_SHOWN}, expires - {{now}},
+            (SELECT c.state FROM campaign c WHERE c.id = lease.campaign),
+            (SELECT t.state FROM trial t
+             WHERE t.campaign = lease.campaign AND t.number = {{first}}),
+            (SELECT w.seen < {{now}} - 5.0 FROM worker w WHERE w.id = lease.worker)""",
     "end": f"""
         UPDATE lease SET state = :state, digest = :digest, expires = NULL
         WHERE id = :id AND fence = :fence AND state = 'leased'

@@ -2,6 +2,7 @@
 
 from orchestrator.ledger._arrays import array_digest
 from orchestrator.ledger._backup import backup, restore
+from orchestrator.ledger._chain import Chain
 from orchestrator.ledger._fold import FoldedCampaign, fold
 from orchestrator.ledger._integrity import Finding, IntegrityReport, check_integrity
 from orchestrator.ledger._ledger import Ledger, utc_now
@@ -20,6 +21,7 @@ from orchestrator.ledger._write import encoded
 __all__ = [
     "HEAD",
     "CampaignRow",
+    "Chain",
     "Finding",
     "FoldedCampaign",
     "IntegrityReport",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 
 from orchestrator.errors import InputRefusedError
 
@@ -16,6 +18,10 @@ BUSY_MS = 30_000
 # unless the URL says ?synchronous=normal, where the last moments may be lost but nothing breaks
 PRAGMAS = (f"PRAGMA busy_timeout={BUSY_MS}", "PRAGMA foreign_keys=ON")
 SYNCHRONOUS = ("full", "normal")
+# A process keeps this many connections to PostgreSQL, and may have twice as many.
+POOL = 16
+# A connection that has rested for longer may have lost its server unnoticed [s].
+TRUSTED_S = 5.0
 
 
 def parse_url(text: str) -> URL:
@@ -66,7 +72,10 @@ def sqlite_path(url: URL) -> Path | None:
 def make_engine(url: URL) -> Engine:
     """Build an engine whose write transactions take their lock at once."""
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_pre_ping=True)
+        engine = create_engine(url, pool_size=POOL, max_overflow=POOL)
+        event.listen(engine, "checkin", _on_checkin)
+        event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
+        return engine
     path = sqlite_path(url)
     if path is None:
         raise InputRefusedError("--db must name a file, such as sqlite:///dotpilot.db")
@@ -80,6 +89,21 @@ def make_engine(url: URL) -> Engine:
     event.listen(engine, "connect", lambda connection, _: connection.execute(synchronous))
     event.listen(engine, "begin", _on_begin)
     return engine
+
+
+def _on_checkin(_: Any, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _on_checkout(dialect: Dialect, connection: Any, record: Any, _: Any) -> None:
+    """Ask a connection that rested for a while whether it lives; asking each time costs a lot."""
+    rested = time.monotonic() - record.info.get("rests_since", time.monotonic())
+    if not connection.closed and rested < TRUSTED_S:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError("the server has closed a connection that rested") from error
 
 
 def _on_connect(connection: Any, _: Any) -> None:

@@ -21,6 +21,7 @@ from orchestrator.errors import ConflictError, DotpilotError, NotFoundError
 from orchestrator.events import CampaignCreated, Event, Payload
 from orchestrator.ledger import _tables as t
 from orchestrator.ledger._arrays import find_array
+from orchestrator.ledger._chain import Chain
 from orchestrator.ledger._engine import make_engine, parse_url
 from orchestrator.ledger._fold import fold_tables
 from orchestrator.ledger._owner import Ownership
@@ -186,7 +187,7 @@ class Ledger:
             )
 
     def writing(self) -> AbstractContextManager[Any]:
-        """Give a driver's cursor inside one write transaction, for `append_within`."""
+        """Give a driver's cursor inside one write transaction, for `append_within` and `chain`."""
         return write_cursor(self.engine)
 
     def reading(self) -> AbstractContextManager[Any]:
@@ -224,6 +225,14 @@ class Ledger:
         return append_event(
             self._statements, cursor, campaign, payload, self.now(), actor, guard, arrays
         )
+
+    def chain(self, cursor: Any, campaign: str, trials: Sequence[int] = ()) -> Chain:
+        """Lock a campaign inside a transaction of `writing`, and read these trials with it.
+
+        Raises:
+            NotFoundError: no such campaign or trial.
+        """
+        return Chain(self._statements, cursor, campaign, trials)
 
     def acquire(self, campaign: str, *, lease_s: float = 60.0) -> Ownership:
         """Become the owner of a campaign.

@@ -6,7 +6,9 @@ costs many times what the database itself takes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, cast
@@ -17,15 +19,28 @@ from sqlalchemy.sql.expression import ClauseElement
 
 from orchestrator.errors import StorageError
 from orchestrator.ledger import _tables as t
+from orchestrator.ledger._projection import Change
 from orchestrator.ledger._tables import KEYS, READ_TABLES
 
 Row = Mapping[str, Any]
 
 _HEAD = (
-    select(t.campaign.c.state, t.campaign.c.event_count, t.campaign.c.last_hash)
+    select(
+        t.campaign.c.state, t.campaign.c.event_count, t.campaign.c.last_hash, t.campaign.c.lab_seed
+    )
     .where(t.campaign.c.id == bindparam("id"))
     .with_for_update()
 )
+# Locking the trials as well gives them as they are once the campaign's lock is held.
+_LOCKED = """
+    SELECT c.state, c.event_count, c.last_hash, c.lab_seed, t.number, t.state, t.attempt, t.recipe
+    FROM campaign c JOIN trial t ON t.campaign = c.id WHERE c.id = """
+_LOCKED_POSTGRESQL = "%(id)s AND t.number = ANY(%(numbers)s) FOR UPDATE"
+_LOCKED_SQLITE = ":id AND t.number IN (SELECT value FROM json_each(:numbers))"
+# Rows that a repeated attempt may write again.
+_REPLACED = ("observable", "spectrum")
+# More parts than this are written one by one: a step of many proposals, not a worker's event.
+_TOGETHER = 16
 # The token is read after the campaign's row is locked, so that it is the present one.
 _TOKEN = select(t.owner.c.token).where(t.owner.c.campaign == bindparam("id"))
 _TRIAL = select(t.trial.c.state, t.trial.c.attempt).where(
@@ -45,7 +60,9 @@ class Statements:
         array = self._insert_of(t.array).on_conflict_do_nothing()
         self._array = self._compile(array)
         self._inserts = {n: self._compile(self._insert_of(x)) for n, x in READ_TABLES.items()}
+        self._locked = _LOCKED + (_LOCKED_SQLITE if self._sqlite else _LOCKED_POSTGRESQL)
         self._changes: dict[tuple[str, bool, tuple[str, ...]], str] = {}
+        self._merged: dict[tuple[Any, ...], str] = {}
 
     def _compile(self, statement: Any, columns: tuple[str, ...] | None = None) -> str:
         names = None if columns is None else list(columns)
@@ -80,31 +97,77 @@ class Statements:
         """Insert whole rows of a read table."""
         cursor.executemany(self._inserts[table], rows)
 
-    def insert_row(self, cursor: Any, table: str, key: tuple[Any, ...], columns: Row) -> None:
-        """Insert a row that must not exist yet."""
-        row = {**dict(zip(KEYS[table], key, strict=True)), **columns}
-        cursor.execute(self._inserts[table], row)
+    def locked(
+        self, cursor: Any, campaign: str, trials: Sequence[int]
+    ) -> tuple[tuple[str, int, str, int] | None, list[tuple[int, str, int, str]]]:
+        """Lock a campaign's row, and these trials' with it.
 
-    def change(self, cursor: Any, table: str, key: tuple[Any, ...], columns: Row) -> None:
-        """Set columns of an existing row of `campaign` or `trial`."""
-        shape = (table, False, tuple(columns))
+        Returns:
+            The campaign's state, count of events, last hash and laboratory's seed, or None where
+            it or one of the trials is missing; and each trial's number, state, attempt and recipe.
+        """
+        if not trials:
+            found = cursor.execute(self._head, {"id": campaign}).fetchone()
+            return None if found is None else (found[0], found[1], found[2], found[3]), []
+        numbers = json.dumps(list(trials)) if self._sqlite else list(trials)
+        values = {"id": campaign, "numbers": numbers}
+        rows = cursor.execute(self._locked, values).fetchall()
+        if len(rows) != len(set(trials)):
+            return None, []
+        first = rows[0]
+        head = (first[0], first[1], first[2], first[3])
+        return head, [(r[4], r[5], r[6], r[7]) for r in rows]
+
+    def write(
+        self, cursor: Any, events: Sequence[Row], arrays: Sequence[Row], changes: Sequence[Change]
+    ) -> None:
+        """Write events with all that they change; on PostgreSQL as one statement."""
+        parts = [("array", self._array, row) for row in arrays]
+        parts += [("event", self._event, row) for row in events]
+        parts += [self._part(change) for change in changes]
+        if self._sqlite or len(parts) > _TOGETHER:
+            for _, text, row in parts:
+                cursor.execute(text, row)
+            return
+        shape = tuple(key for key, _, _ in parts)
+        merged = self._merged.get(shape)
+        if merged is None:
+            merged = self._merged[shape] = _merge([text for _, text, _ in parts])
+        cursor.execute(
+            merged, {f"{n}_{k}": v for n, (_, _, row) in enumerate(parts) for k, v in row.items()}
+        )
+
+    def _part(self, change: Change) -> tuple[Any, str, Row]:
+        """Return what identifies a statement, its text, and its values."""
+        table, key, columns = change.table, change.key, change.columns
+        if change.new:
+            return table, self._inserts[table], dict(zip(KEYS[table], key, strict=True)) | columns
+        replaced = table in _REPLACED
+        shape = (table, replaced, tuple(columns))
         text = self._changes.get(shape)
         if text is None:
-            text = self._changes[shape] = self._compile(
-                _update(READ_TABLES[table]), (*columns, *_key_names(table))
-            )
-        cursor.execute(text, {**columns, **dict(zip(_key_names(table), key, strict=True))})
+            make = self._upsert if replaced else self._update
+            text = self._changes[shape] = make(table, tuple(columns))
+        names = KEYS[table] if replaced else _key_names(table)
+        return shape, text, {**columns, **dict(zip(names, key, strict=True))}
 
-    def put(self, cursor: Any, table: str, key: tuple[Any, ...], columns: Row) -> None:
-        """Insert a row, or replace the columns of the one that has its key."""
-        shape = (table, True, tuple(columns))
-        text = self._changes.get(shape)
-        if text is None:
-            insert = self._insert_of(READ_TABLES[table])
-            new = {name: insert.excluded[name] for name in columns}
-            upsert = insert.on_conflict_do_update(index_elements=KEYS[table], set_=new)
-            text = self._changes[shape] = self._compile(upsert, (*KEYS[table], *columns))
-        cursor.execute(text, {**columns, **dict(zip(KEYS[table], key, strict=True))})
+    def _update(self, table: str, columns: tuple[str, ...]) -> str:
+        return self._compile(_update(READ_TABLES[table]), (*columns, *_key_names(table)))
+
+    def _upsert(self, table: str, columns: tuple[str, ...]) -> str:
+        insert = self._insert_of(READ_TABLES[table])
+        new = {name: insert.excluded[name] for name in columns}
+        upsert = insert.on_conflict_do_update(index_elements=KEYS[table], set_=new)
+        return self._compile(upsert, (*KEYS[table], *columns))
+
+
+def _merge(texts: Sequence[str]) -> str:
+    """Make one PostgreSQL statement of several that do not touch one row twice."""
+    named = [re.sub(r"%\((\w+)\)s", rf"%({n}_\1)s", text) for n, text in enumerate(texts)]
+    if len(named) == 1:
+        return named[0]
+    first = ", ".join(f"w{n} AS ({text})" for n, text in enumerate(named[:-1]))
+    return f"WITH {first} {named[-1]}"
 
 
 @cache

@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from orchestrator.errors import ConflictError, NotFoundError, RecordError
 from orchestrator.events import FIRST_HASH, CampaignCreated, Event, Payload, make_event
 from orchestrator.ledger._arrays import encode_array
+from orchestrator.ledger._chain import Chain
 from orchestrator.ledger._fold import Tables, apply_change, empty_tables
 from orchestrator.ledger._legal import check_event
-from orchestrator.ledger._projection import Change, changes
+from orchestrator.ledger._projection import changes
 from orchestrator.ledger._statements import Statements
 
-# Rows that a repeated attempt may write again.
-_REPLACED = ("observable", "spectrum")
 Row = Mapping[str, Any]
 
 
@@ -54,27 +53,16 @@ def append_event(
         ConflictError: a stale token, an unseen event, or a campaign in another state.
         TransitionError: an illegal move, or an event of another attempt.
     """
-    head = statements.head(cursor, campaign)
-    if head is None:
-        raise NotFoundError(f"there is no campaign {campaign}; `dotpilot list` shows all")
-    state, count, last_hash = head
+    chain = Chain(statements, cursor, campaign)
     if guard.token is not None:
         _check_token(campaign, guard.token, statements.token(cursor, campaign))
-    if guard.after not in (None, count):
+    if guard.after not in (None, chain.count):
         raise ConflictError(
             f"the record of {campaign} had {guard.after} events when this was decided, but has "
-            f"{count}; read it again and decide anew"
+            f"{chain.count}; read it again and decide anew"
         )
-    if guard.state not in (None, state):
-        raise ConflictError(f"campaign {campaign} must be {guard.state} for this, but is {state}")
-    made = make_event(campaign, count + 1, at, actor, payload, last_hash)
-    found = changes(made, payload)
-    check_event(campaign, state, payload, found, lambda n: statements.trial(cursor, campaign, n))
-    for row in arrays:
-        statements.insert_array(cursor, row)
-    statements.insert_events(cursor, [_event_row(made)])
-    for change in found:
-        _apply(statements, cursor, change)
+    made = chain.append(payload, at=at, actor=actor, arrays=arrays, wanted=guard.state)
+    chain.write()
     return made
 
 
@@ -152,12 +140,3 @@ def encoded(arrays: Iterable[NDArray[Any]]) -> list[Row]:
 
 def _event_row(made: Event) -> Row:
     return {name: getattr(made, name) for name in Event.__slots__}
-
-
-def _apply(statements: Statements, cursor: Any, change: Change) -> None:
-    if change.new:
-        statements.insert_row(cursor, change.table, change.key, change.columns)
-    elif change.table in _REPLACED:
-        statements.put(cursor, change.table, change.key, change.columns)
-    else:
-        statements.change(cursor, change.table, change.key, change.columns)
