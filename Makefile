@@ -106,6 +106,9 @@ bench: setup ## compare with other tools, as JSON
 	    echo "== $$script" >&2; "$(BIN)/python" "$$script" --json; \
 	done
 
+compose-check: setup ## the deployment's files and commands, without an engine
+	@"$(BIN)/python" deploy/check_compose.py
+
 ray-check: ## the same results on a Ray cluster, in an environment of its own
 	@$(MAKE) --no-print-directory setup VENV="$(RAY_VENV)"
 	@"$(RAY_VENV)/bin/python" -m pip install -qq -c constraints.txt -e '.[cluster]'
