@@ -138,11 +138,13 @@ class Compose:
         services: By name.
         document: With variables put in.
         variables: Each variable with its operators.
+        text: The file itself.
     """
 
     services: Mapping[str, Service]
     document: Mapping[str, Any]
     variables: Mapping[str, set[str]]
+    text: str
 
 
 def read_compose(path: Path, environment: Mapping[str, str]) -> Compose:
@@ -151,8 +153,9 @@ def read_compose(path: Path, environment: Mapping[str, str]) -> Compose:
     Raises:
         ComposeError: a required variable that is not set, or text that Compose would refuse.
     """
-    raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    raw = yaml.safe_load(text)
     interpolation = Interpolation(environment)
     document = interpolation.document({k: v for k, v in raw.items() if not k.startswith("x-")})
     services = {name: Service(name, entry) for name, entry in document["services"].items()}
-    return Compose(services, document, interpolation.seen)
+    return Compose(services, document, interpolation.seen, text)

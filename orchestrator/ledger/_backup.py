@@ -195,13 +195,13 @@ def _run(engine: Engine, program: str, options: list[str]) -> None:
     with engine.connect() as connection:
         server = int(connection.execute(text("SHOW server_version_num")).scalar_one()) // 10_000
     url = engine.url.set(drivername="postgresql")
-    environment = dict(os.environ)
-    if url.password:  # not on the command line, where every user of the machine can read it
-        environment["PGPASSWORD"] = str(url.password)
-        url = url._replace(password=None)
+    secret = {"PGPASSWORD": str(url.password)} if url.password else {}
+    url = url._replace(password=None)  # every user of the machine can read a command line
     place = url.render_as_string(hide_password=False)
     command = [str(_program(program, server)), *options, "--dbname", place, "--no-password"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, env={**os.environ, **secret}, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise DotpilotError(f"{program} ended with {done.returncode}: {done.stderr.strip()}")
 
