@@ -10,7 +10,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format lint types imports docs science twins bench \
+.PHONY: help setup demo test check format lint types imports docs science twins chaos bench \
 	compose-check ray-check clean distclean
 
 VENV ?= .venv
@@ -100,6 +100,9 @@ science: setup ## the scientific runs of minutes
 
 twins: setup ## judge the twins on every published figure; write their plots and pages
 	@"$(BIN)/python" -m orchestrator.twins.pages --score
+
+chaos: setup ## kill every process of the service at random, for 500 trials; print the figures
+	@"$(BIN)/python" -m tests.chaos
 
 bench: setup ## compare with other tools, as JSON
 	@for script in benchmarks/[a-z]*.py; do \

@@ -1,11 +1,12 @@
-"""Commands that keep running: loops, and (with the API) serve."""
+"""Commands that keep running: serve and loops."""
 
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import Annotated
 
@@ -20,7 +21,67 @@ LeaseSeconds = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
+    app.command()(serve)
     app.command()(loops)
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port; 0 takes a free one.")
+    ] = 8000,
+    no_loops: Annotated[
+        bool,
+        typer.Option("--no-loops", help="Serve the API alone; `dotpilot loops` does the rest."),
+    ] = False,
+    single_user: Annotated[
+        bool,
+        typer.Option("--single-user", help="Print a one-time link for a browser on this machine."),
+    ] = False,
+    lease: LeaseSeconds = 60.0,
+) -> None:
+    """Serve campaigns to remote labs over a REST API until interrupted."""
+    from orchestrator.api import ApiServer, create_app
+    from orchestrator.api import single_user as one_user
+    from orchestrator.fleet import LoopRunner
+
+    _refuse_taken(host, port)
+    person = one_user(host) if single_user else None
+    with ExitStack() as stack:
+        ledger = stack.enter_context(settings.ledger())
+
+        def started(url: str) -> None:
+            say(f"serving {settings.shown} on {url}; Ctrl-C ends it safely")
+            if person is not None:
+                say(f"open once, within 15 minutes: {person.link(url, ledger.time())}")
+
+        app = create_app(ledger, single_user=person, lease_s=lease)
+        if not no_loops:
+            stack.enter_context(LoopRunner(ledger, lease_s=lease))
+        ApiServer(app, host, port, on_started=started).run()
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    """Refuse an address that cannot be listened on, before anything is opened.
+
+    Raises:
+        InputRefusedError: no address of this machine.
+        ConflictError: somebody else listens there.
+    """
+    from orchestrator.errors import ConflictError, InputRefusedError
+
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(found[0]) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(found[4])
+    except socket.gaierror as error:
+        raise InputRefusedError(f"--host must be an address, but got {host!r}: {error}") from error
+    except OSError as error:
+        raise ConflictError(
+            f"a port has one listener, but {host}:{port} cannot be listened on: {error}; choose "
+            "another with --port"
+        ) from error
 
 
 def loops(lease: LeaseSeconds = 60.0) -> None:
