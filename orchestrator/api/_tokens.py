@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,6 +16,7 @@ from orchestrator.access import (
 )
 from orchestrator.api._service import At, Limit, Name, Next, answer, cursor, read_cursor
 
+Scope = Literal["campaign:read", "campaign:write", "trial:approve", "lab:execute", "admin"]
 Word = Annotated[str, Field(max_length=200)]
 
 
@@ -23,7 +24,7 @@ class TokenRequest(BaseModel):
     """What a new token is for."""
 
     model_config = ConfigDict(extra="forbid")
-    scopes: Annotated[list[Word], Field(min_length=1, max_length=10)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=10)]
     lab: Word | None = None
     expires: Word | None = Field(None, description="Lifetime such as 90m, 12h, 30d or 4w.")
     label: Word = ""

@@ -31,14 +31,14 @@ def lab(house: House) -> House:
     return house
 
 
-def offer(house: House) -> None:
+def offer(house: House, name: str = "cbench") -> None:
     """Offer what is open, as the campaign's loop would."""
-    row = house.ledger.campaign("cbench")
-    with house.ledger.acquire("cbench") as owner:
+    row = house.ledger.campaign(name)
+    with house.ledger.acquire(name) as owner:
         campaign = from_resolved(row.declared, row.resolved)
-        offers = Offers(house.ledger, "cbench", campaign, owner.token)
+        offers = Offers(house.ledger, name, campaign, owner.token)
         known = offers.offered()
-        for trial in house.ledger.trials("cbench"):
+        for trial in house.ledger.trials(name):
             if trial.state in ("proposed", "approved") and trial.number not in known:
                 offers.offer([trial])
 
