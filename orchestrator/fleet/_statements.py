@@ -32,25 +32,30 @@ COLUMNS = (
 )  # fmt: skip
 _SHOWN = ", ".join(COLUMNS)
 
+# `IS TRUE` keeps PostgreSQL from finding a lease by its state, among the dead rows of all others.
 _SQL = {
-    # one statement picks the oldest offer that fits, takes it, and raises the fence
+    # One statement picks the oldest offer that fits, takes it, and raises the fence. Its conditions
+    # are subqueries, not joins, so that PostgreSQL walks the index and sorts no queue.
     "grant": f"""
         UPDATE lease SET state = 'leased', fence = fence + 1, worker = :worker,
             lab = (SELECT w.lab FROM worker w WHERE w.id = :worker), granted = {{now}},
             expires = {{now}} + :lease_s, progress = NULL, cancel = false, digest = NULL
         WHERE id = (
             SELECT l.id FROM lease l
-            JOIN worker w ON w.id = :worker AND w.state = 'ready' AND w.station = l.station
-            JOIN campaign c ON c.id = l.campaign AND c.state = 'running'
             WHERE l.state = 'offered'
+              AND l.station = (SELECT w.station FROM worker w
+                               WHERE w.id = :worker AND w.state = 'ready')
+              AND (SELECT c.state FROM campaign c WHERE c.id = l.campaign) = 'running'
               AND (:campaign{{text}} IS NULL OR l.campaign = :campaign)
-              AND (l.labs IS NULL OR {{position}}(l.labs, :edge || w.lab || :edge) > 0)
-              AND (w.hidden IS NULL OR l.hidden IS NULL OR w.hidden = l.hidden)
+              AND (l.labs IS NULL OR {{position}}(l.labs, :edge || (
+                       SELECT w.lab FROM worker w WHERE w.id = :worker) || :edge) > 0)
+              AND (l.hidden IS NULL OR l.hidden = coalesce((
+                       SELECT w.hidden FROM worker w WHERE w.id = :worker), l.hidden))
             ORDER BY l.offered, l.id LIMIT 1 {{skip}})
         RETURNING {_SHOWN}, expires - {{now}}""",
     "beat": f"""
         UPDATE lease SET expires = {{now}} + :lease_s, progress = :progress
-        WHERE id = :id AND fence = :fence AND state = 'leased'
+        WHERE id = :id AND fence = :fence AND (state = 'leased') IS TRUE
         RETURNING {_SHOWN}, expires - {{now}},
             (SELECT c.state FROM campaign c WHERE c.id = lease.campaign),
             (SELECT t.state FROM trial t
@@ -58,12 +63,12 @@ _SQL = {
             (SELECT w.seen < {{now}} - 5.0 FROM worker w WHERE w.id = lease.worker)""",
     "end": f"""
         UPDATE lease SET state = :state, digest = :digest, expires = NULL
-        WHERE id = :id AND fence = :fence AND state = 'leased'
+        WHERE id = :id AND fence = :fence AND (state = 'leased') IS TRUE
         RETURNING {_SHOWN}, NULL""",
     "return": f"""
         UPDATE lease SET state = 'offered', offered = {{now}}, worker = NULL, lab = NULL,
             granted = NULL, expires = NULL, progress = NULL
-        WHERE id = :id AND fence = :fence AND state = 'leased'
+        WHERE id = :id AND fence = :fence AND (state = 'leased') IS TRUE
         RETURNING {_SHOWN}, NULL""",
     "lapse": f"""
         UPDATE lease SET state = 'lapsed', fence = fence + 1, expires = NULL

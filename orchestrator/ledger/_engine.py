@@ -18,8 +18,9 @@ BUSY_MS = 30_000
 # unless the URL says ?synchronous=normal, where the last moments may be lost but nothing breaks
 PRAGMAS = (f"PRAGMA busy_timeout={BUSY_MS}", "PRAGMA foreign_keys=ON")
 SYNCHRONOUS = ("full", "normal")
-# A process keeps this many connections to PostgreSQL, and may have twice as many.
-POOL = 16
+# Connections to PostgreSQL that a process keeps. More of them do less: 64 workers in two processes
+# made 190 cycles a second with 8 each, 167 with 15 (benchmarks/fleet.py on a busy machine).
+POOL, SPARE = 8, 4
 # A connection that has rested for longer may have lost its server unnoticed [s].
 TRUSTED_S = 5.0
 
@@ -72,7 +73,7 @@ def sqlite_path(url: URL) -> Path | None:
 def make_engine(url: URL) -> Engine:
     """Build an engine whose write transactions take their lock at once."""
     if url.get_backend_name() != "sqlite":
-        engine = create_engine(url, pool_size=POOL, max_overflow=POOL)
+        engine = create_engine(url, pool_size=POOL, max_overflow=SPARE)
         event.listen(engine, "checkin", _on_checkin)
         event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
         return engine
