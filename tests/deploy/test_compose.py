@@ -17,16 +17,9 @@ from compose_file import ComposeError, Interpolation, read_compose  # noqa: E402
 from compose_rules import violations  # noqa: E402
 from plain_engine import Engine  # noqa: E402
 
-from orchestrator.cli import app  # noqa: E402
-
 FILE = ROOT / "docker-compose.yml"
-NAMES = {c.name or getattr(c.callback, "__name__", "") for c in app.registered_commands}
-landed = pytest.mark.skipif(
-    not {"serve", "worker"} <= NAMES, reason="this dotpilot has no commands serve and worker yet"
-)
 
 
-@landed
 def test_the_files_keep_every_rule() -> None:
     assert check_compose.static() == []
 
@@ -100,7 +93,6 @@ def test_nothing_is_healthy_before_it_is_started(tmp_path: Path) -> None:
             assert engine.unhealthy(service), service.name
 
 
-@landed
 @pytest.mark.postgresql
 def test_the_page_s_commands_deploy_back_up_restore_and_upgrade() -> None:
     """The page is run as it stands, on plain processes, with one of the simulated labs."""
