@@ -34,7 +34,7 @@ _SHOWN = ", ".join(COLUMNS)
 
 # `IS TRUE` keeps PostgreSQL from finding a lease by its state, among the dead rows of all others.
 _SQL = {
-    # One statement picks the oldest offer that fits, takes it, and raises the fence. Its conditions
+    # One statement picks the oldest offer that fits, takes it, and raises the fence. Conditions
     # are subqueries, not joins, so that PostgreSQL walks the index and sorts no queue.
     "grant": f"""
         UPDATE lease SET state = 'leased', fence = fence + 1, worker = :worker,
