@@ -18,8 +18,8 @@ BUSY_MS = 30_000
 # unless the URL says ?synchronous=normal, where the last moments may be lost but nothing breaks
 PRAGMAS = (f"PRAGMA busy_timeout={BUSY_MS}", "PRAGMA foreign_keys=ON")
 SYNCHRONOUS = ("full", "normal")
-# Connections to PostgreSQL that a process keeps. More of them do less: 64 workers in two processes
-# made 190 cycles a second with 8 each, 167 with 15 (benchmarks/fleet.py on a busy machine).
+# Connections to PostgreSQL that a process keeps. More do less: 64 workers in two processes made
+# 386 cycles a second with 4 each, 334 with 8 and 4 more, 305 with 16 (benchmarks/fleet.py).
 POOL, SPARE = 8, 4
 # A connection that has rested for longer may have lost its server unnoticed [s].
 TRUSTED_S = 5.0
