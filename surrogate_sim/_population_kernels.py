@@ -136,13 +136,15 @@ def derivative(
     share: Array,
     target: Indices,
     lower: Array,
+    nuclei: Array,
     source_times: Array,
     source_values: Array,
     k: Array,
 ) -> Array:
     """Rates of change of bins [µM/s], monomer, agglomerates and precursor [mM/s].
 
-    `k` holds the constants in the order of `surrogate_sim.population.Rates.packed`.
+    `nuclei` is the share of nuclei from agglomerates that each bin gets, shape (n,); `k` holds the
+    constants in the order of `surrogate_sim.population.Rates.packed`.
     """
     count = length.shape[0]
     out = np.zeros(count + 3)
@@ -170,7 +172,9 @@ def derivative(
     if k[9] > 0.0 and agglomerate > 0.0:
         ripe = -math.expm1(-time / k[11]) if k[11] > 0.0 else 1.0
         rate = k[9] * agglomerate ** k[10] * ripe
-        taken_agglomerate = rate * add_nuclei(rate, k[7], length, volume, out)
+        for i in range(count):
+            out[i] += rate * nuclei[i]
+            taken_agglomerate += rate * nuclei[i] * volume[i]
     release = k[12] * agglomerate * (1.0 - monomer / k[13]) if k[13] > 0.0 else 0.0
     fed = k[14] * precursor
     into_agglomerate = fed if k[13] > 0.0 else 0.0

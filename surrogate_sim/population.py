@@ -19,6 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
+from scipy.special import gammainc
 
 from surrogate_sim import _population_kernels as kernels
 
@@ -112,6 +113,7 @@ class Rates:
         precursor: k_p of precursor into solute [1/s].
         coalescence_size: L_c above which ligands prevent coalescence [nm].
         coalescence_width: Width of that limit [nm].
+        conversion_spread: Standard deviation over mean of the volume of nuclei from agglomerates.
     """
 
     growth: float = 0.0
@@ -131,6 +133,7 @@ class Rates:
     precursor: float = 0.0
     coalescence_size: float = 1e9
     coalescence_width: float = 1.0
+    conversion_spread: float = 0.0
 
     def packed(self) -> Array:
         """Constants in the order that the compiled right-hand side expects."""
@@ -140,6 +143,21 @@ class Rates:
         """Factor s of the coalescence kernel K0 s(L1) s(L2), shape of `length` [nm]."""
         exponent = (length - self.coalescence_size) / self.coalescence_width
         return np.asarray(1.0 / (1.0 + np.exp(np.clip(exponent, -60.0, 60.0))))
+
+    def nuclei(self, grid: Grid) -> Array:
+        """Share of the nuclei from agglomerates in each bin, shape (n,).
+
+        Volumes follow a gamma distribution about that of the nucleus: the sum of a chance number
+        of parts of unequal size has about that shape. Without spread two bins share them.
+        """
+        if self.conversion_spread <= 0.0:
+            out = np.zeros_like(grid.length)
+            kernels.add_nuclei(1.0, self.nucleus, grid.length, grid.volume, out)
+            return out
+        order = self.conversion_spread**-2
+        below = gammainc(order, order * (grid.edges / self.nucleus) ** 3)
+        share = np.diff(below)
+        return np.asarray(share / share.sum())
 
 
 @dataclass(frozen=True)
@@ -241,7 +259,8 @@ def solve(
         raise PopulationError("times must rise from 0 s on; sort them and drop repeats")
     fed = source or Source()
     target, lower = grid.pivots
-    shared = (grid.edges, grid.length, grid.volume, rates.share(grid.length), target, lower)
+    share, nuclei = rates.share(grid.length), rates.nuclei(grid)
+    shared = (grid.edges, grid.length, grid.volume, share, target, lower, nuclei)
     constants = (fed.times.astype(float), fed.rates.astype(float), rates.packed())
     count = len(grid.length)
     if times[-1] == 0.0:

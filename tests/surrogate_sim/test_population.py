@@ -1,5 +1,7 @@
 """The population balance against solutions that are known: nothing here is fitted to a paper."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,29 @@ def test_formula_units_are_conserved_through_every_process_at_once():
     made = solve(grid, FULL, stock, np.array([0.0, 0.5, 3.0, 30.0, 300.0]))
     assert units(made) == pytest.approx(1.2, rel=1e-6)
     assert made.bound[-1] > 1.0
+
+
+def test_nuclei_of_chance_numbers_of_agglomerates_spread_but_keep_their_mean_volume():
+    """A spread that moved the mean would change how much solid each nucleation event takes."""
+    grid = geometric_grid(1.2, 16.0, 200, SPHERE, UNIT)
+    sharp = FULL.nuclei(grid)
+    assert np.count_nonzero(sharp) == 2
+    mean = float(sharp @ grid.volume)
+    for spread in (0.3, 0.6):
+        share = replace(FULL, conversion_spread=spread).nuclei(grid)
+        assert share.sum() == pytest.approx(1.0)
+        assert share @ grid.volume == pytest.approx(mean, rel=0.01)
+        deviation = np.sqrt(share @ (grid.volume - mean) ** 2)
+        assert deviation / mean == pytest.approx(spread, rel=0.02)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5])
+def test_what_agglomerates_lose_to_nuclei_the_crystals_win(spread):
+    grid = geometric_grid(1.2, 16.0, 90, SPHERE, UNIT)
+    rates = Rates(nucleus=4.34, conversion=1.5, conversion_spread=spread)
+    made = solve(grid, rates, Stock(np.zeros(90), agglomerate=1.2), np.array([0.0, 2.0]))
+    assert units(made) == pytest.approx(1.2, rel=1e-6)
+    assert made.agglomerate[-1] < 1.1
 
 
 def test_a_burst_from_monomer_conserves_formula_units_and_the_feed_adds_what_it_feeds():
