@@ -86,29 +86,67 @@ def plateau_absorption(energy: ArrayLike, c: Mapping[str, float]) -> Array:
     return np.asarray(c["absorption_400"] * np.exp(slope * (np.asarray(energy, float) - low)))
 
 
-def absorption_coefficient(energy: ArrayLike, exciton: ArrayLike, c: Mapping[str, float]) -> Array:
+def absorption_coefficient(
+    energy: ArrayLike, exciton: ArrayLike, c: Mapping[str, float], width: ArrayLike | None = None
+) -> Array:
     """Intrinsic absorption coefficient [1/cm] at photon `energy` [eV] of dots with 1S `exciton`.
 
     Gaussian 1S, error-function step and square-root continuum up to 3.1 eV (or 0.35 eV above
     the 1S where that is higher, as in chlorides), continuous with the plateau above.
+
+    Args:
+        energy: Photon energies [eV].
+        exciton: 1S energies [eV], broadcast with `energy`.
+        c: Constants of the materials.
+        width: FWHM of one dot's line [eV], of the shape of `exciton`, which then broadens the
+            continuum as well; None is the constant width, and a continuum with a sharp onset.
     """
     e, x = np.broadcast_arrays(np.asarray(energy, float), np.asarray(exciton, float))
     matched = np.maximum(_HIGH, x + 0.35)
-    below = _edge_shape(np.minimum(e, matched), x, matched, c) / _edge_shape(
-        matched, x, matched, c
+    below = _edge_shape(np.minimum(e, matched), x, matched, c, width) / _edge_shape(
+        matched, x, matched, c, width
     )
     return np.asarray(plateau_absorption(np.maximum(e, matched), c) * below)
 
 
-def _edge_shape(e: Array, x: Array, matched: Array, c: Mapping[str, float]) -> Array:
+def _edge_shape(
+    e: Array, x: Array, matched: Array, c: Mapping[str, float], width: ArrayLike | None
+) -> Array:
     """Absorption below the matching energy in arbitrary units."""
-    sigma = c["exciton_width"] / _FWHM
+    sigma = np.asarray(c["exciton_width"] if width is None else width, float) / _FWHM
     reduced = (e - x) / sigma
     step = 0.5 * (1.0 + erf(reduced / np.sqrt(2.0)))
-    root = np.sqrt(np.maximum(e - x, 0.0) / (matched - x))
     share = c["step_share"]
-    band = step * (share + (1.0 - share) * root)
+    if width is None:
+        band = step * (share + (1.0 - share) * np.sqrt(np.maximum(e - x, 0.0) / (matched - x)))
+    else:
+        root = broadened_root(reduced) * np.sqrt(sigma / (matched - x))
+        band = share * step + (1.0 - share) * root
     return np.asarray(c["exciton_strength"] * share * np.exp(-0.5 * reduced**2) + band)
+
+
+_ROOT_TABLE = np.linspace(-6.0, 12.0, 721)
+_ROOT_POINTS = np.linspace(-6.0, 6.0, 1201)
+_ROOT_WEIGHT = np.exp(-0.5 * _ROOT_POINTS**2) / np.exp(-0.5 * _ROOT_POINTS**2).sum()
+_ROOT_VALUES = (
+    np.sqrt(np.maximum(_ROOT_TABLE[:, None] + _ROOT_POINTS[None, :], 0.0)) @ _ROOT_WEIGHT
+)
+
+
+def broadened_root(reduced: ArrayLike) -> Array:
+    """Square root of `reduced` (0 below 0), broadened by a Gaussian of unit deviation.
+
+    From a table; beyond it by the first two terms of its series, sqrt(u) (1 - 1 / (8 u^2)).
+    """
+    u = np.asarray(reduced, float)
+    far = np.maximum(u, 1.0)
+    return np.asarray(
+        np.where(
+            u < _ROOT_TABLE[-1],
+            np.interp(u, _ROOT_TABLE, _ROOT_VALUES),
+            np.sqrt(far) * (1.0 - 0.125 / far**2),
+        )
+    )
 
 
 def absorbance(

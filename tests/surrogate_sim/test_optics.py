@@ -61,6 +61,30 @@ def test_absorption_is_continuous_and_ends_on_the_plateau(exciton):
     assert found[-1] == pytest.approx(float(optics.plateau_absorption(3.7, C)))
 
 
+def test_a_broadened_root_is_the_mean_of_roots():
+    for reduced in (-3.0, -0.5, 0.0, 1.0, 6.0, 14.0):
+        expected = quad(
+            lambda x, u=reduced: np.sqrt(max(u + x, 0.0)) * np.exp(-0.5 * x * x), -8.0, 8.0,
+            points=[np.clip(-reduced, -8.0, 8.0)], limit=200,
+        )[0] / np.sqrt(2.0 * np.pi)  # fmt: skip
+        assert float(optics.broadened_root(reduced)) == pytest.approx(expected, abs=2e-4)
+
+
+def test_a_line_s_width_broadens_the_whole_edge():
+    """A continuum with a sharp onset would give the second derivative a peak of its own."""
+    energy = np.linspace(2.2, 3.0, 1601)
+    step = energy[1] - energy[0]
+
+    def roughest(width):
+        found = optics.absorption_coefficient(energy, 2.6, C, width)
+        return np.abs(np.diff(found, 3)).max() / step**3 / found.max()
+
+    sharp, narrow, wide = roughest(None), roughest(0.10), roughest(0.16)
+    assert wide < narrow < 0.1 * sharp
+    found = optics.absorption_coefficient(np.array([3.1, 3.5]), 2.6, C, 0.12)
+    assert found == pytest.approx(optics.plateau_absorption(np.array([3.1, 3.5]), C))
+
+
 def test_plateau_passes_the_tabulated_coefficients():
     found = optics.plateau_absorption(HC / np.array([400.0, 335.0]), C)
     np.testing.assert_allclose(found, [7.5e4, 1.7e5])
