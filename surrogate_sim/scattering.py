@@ -18,6 +18,8 @@ _PER_MICROMOLAR = 6.02214076e-7  # particles per nm3
 _CM = 1e7  # nm per cm
 ORTHORHOMBIC = (0.8202, 0.8244, 1.1748)
 """Lattice of CsPbBr3, Pbnm [nm] (Stoumpos 2013; ICSD 97851 in seed 001)."""
+_LAUE = 0.886
+"""FWHM of a row of N scatterers over 2 pi / (N d) (Laue function)."""
 _ORDERS = 9
 _FADED = (1.3, 1.6)
 """Reflections overlap beyond the first and are left out beyond the second [1/nm]."""
@@ -84,8 +86,8 @@ def stack_factor(
     """Structure factor of bundles that are ordered along one direction, shape of `q`.
 
     Of the lattice's reflections only those of the layers along the first axis are there, broadened
-    by the length of the stack, 2 pi / (N d), and by disorder of the second kind, which grows with
-    the square of the order, pi^2 g^2 n^2 / d (Hosemann 1950).
+    by the length of the stack, 0.886 2 pi / (N d) (Laue), and by disorder of the second kind, as
+    the square of the order, pi^2 g^2 n^2 / d, which leaves their areas (Hosemann 1950).
 
     Args:
         q: [1/nm]
@@ -98,11 +100,10 @@ def stack_factor(
     relative = disorder / spacing
     centres = []
     for order in range(1, 5):
-        width = math.hypot(2.0 * math.pi / (members * spacing), resolution)
+        width = math.hypot(_LAUE * 2.0 * math.pi / (members * spacing), resolution)
         width = math.hypot(width, math.pi**2 * relative**2 * order**2 / spacing)
         centres.append((2.0 * math.pi * order / spacing, 2.0, width / 2.3548))
-    thermal = np.exp(-((q * disorder) ** 2) / 3.0)
-    return np.asarray(1.0 + _peaks(q, centres, layer_volume(spacings), thermal))
+    return np.asarray(1.0 + _peaks(q, centres, layer_volume(spacings), np.ones_like(q)))
 
 
 def crystal_factor(

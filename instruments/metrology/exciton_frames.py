@@ -8,7 +8,7 @@ little above the exciton, where higher transitions have no part. Followed from t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +21,31 @@ Array = NDArray[np.float64]
 HC = 1239.841984
 _FWHM = 2.0 * math.sqrt(2.0 * math.log(2.0))
 _ABOVE = 0.5  # widths above the exciton up to which the edge is fitted
-_EXCITON, _STEP = 0.5, 0.35  # exciton over step, step over plateau, of reference samples
+_EXCITON, _STEP = 1.0, 0.35  # exciton over step, step over plateau, of reference samples
 _MATCHED, _LEAST_SPAN = 3.1, 0.35  # eV, where the edge meets the plateau
 _WIDTHS = (0.07, 0.55)  # eV, least and greatest FWHM that is taken for an exciton
 _RIDGE, _DAMPING = 1e-7 * np.eye(2), 1e-8 * np.eye(4)  # keep a featureless frame solvable
 _REACH = 0.15  # eV from the foot of the edge within which the exciton is sought
 SEEN = 8.0  # height of the step over what the fit leaves
+CLEAR = 5.0  # depth of a minimum of the second derivative over its noise
+_STRIDE, _SMOOTHING = 0.005, 0.030  # eV, of the second derivative; well below a line's width
+_GRID = np.arange(2.30, 3.25, _STRIDE)  # eV, from large dots to the smallest of the ladder
+_RIPPLE = 0.35  # of the deepest minimum: less is noise or the foot of a neighbour
 
 
 @dataclass(frozen=True, slots=True)
 class ExcitonFrame:
-    """Exciton energy, FWHM [eV] with standard errors, and height [AU]; NaN where none is seen."""
+    """Exciton energy, FWHM [eV] with standard errors, and height [AU]; NaN where none is seen.
+
+    `peak` is where the spectrum bends most at the first exciton [eV], whatever its width.
+    """
 
     energy: float
     energy_se: float
     width: float
     width_se: float
     height: float
+    peak: float = math.nan
 
 
 NONE = ExcitonFrame(math.nan, math.nan, math.nan, math.nan, math.nan)
@@ -73,7 +81,50 @@ def follow(wavelengths: Array, frames: Array, noise: float) -> list[ExcitonFrame
         if not math.isnan(frame.energy):
             start = (frame.energy, frame.width)
         found.append(frame)
-    return found[::-1]
+    peaks = first_peaks(wavelengths, frames, noise)
+    return [replace(f, peak=float(p)) for f, p in zip(found[::-1], peaks, strict=True)]
+
+
+def first_peaks(wavelengths: Array, frames: Array, noise: float) -> Array:
+    """Energy of the first exciton by the second derivative, shape (t,) [eV]; NaN where none is.
+
+    The lowest minimum of the second derivative that stands out of the noise and is no ripple
+    beside the deepest one. Neighbouring sizes that the spectrum only blurs stay apart in it,
+    which is why seed 001 maps it.
+
+    Args:
+        wavelengths: Shape (n,), rising [nm].
+        frames: Absorbance, shape (t, n).
+        noise: Standard deviation of a reading [AU].
+    """
+    operator = _curvature(HC / wavelengths)
+    curves = frames.astype(np.float64) @ operator.T
+    error = noise * np.linalg.norm(operator, axis=1)
+    return np.array([_lowest_minimum(curve, error) for curve in curves])
+
+
+def _curvature(energy: Array) -> Array:
+    """Matrix from readings at `energy` to the smoothed second derivative on `_GRID`."""
+    order = np.argsort(energy)
+    margin = int(4.0 * _SMOOTHING / _STRIDE)
+    wide = _GRID[0] + _STRIDE * np.arange(-margin, len(_GRID) + margin)
+    unit = np.eye(len(energy))[:, order]
+    even = np.array([np.interp(wide, energy[order], row) for row in unit]).T
+    offset = _STRIDE / _SMOOTHING * np.arange(-margin, margin + 1)
+    kernel = (offset**2 - 1.0) * np.exp(-0.5 * offset**2)
+    return np.array([kernel @ even[i : i + len(kernel)] for i in range(len(_GRID))])
+
+
+def _lowest_minimum(curve: Array, error: Array) -> float:
+    deepest = float(curve.min())
+    for i in range(2, len(curve) - 2):
+        around = curve[i - 2 : i + 3]
+        if curve[i] > around.min() or curve[i] > -CLEAR * error[i] or curve[i] > _RIPPLE * deepest:
+            continue
+        bend = curve[i - 1] - 2.0 * curve[i] + curve[i + 1]
+        shift = 0.5 * (curve[i - 1] - curve[i + 1]) / bend if bend > 0.0 else 0.0
+        return float(_GRID[i] + shift * _STRIDE)
+    return math.nan
 
 
 def fit(
@@ -120,9 +171,21 @@ def _basis(energy: Array, point: Array) -> Array:
     offset = energy - centre
     bell = np.exp(-0.5 * (offset / sigma) ** 2)
     rise = 0.5 * (1.0 + erf(offset / (math.sqrt(2.0) * sigma)))
-    root = np.sqrt(np.maximum(offset, 0.0) / max(_MATCHED - centre, _LEAST_SPAN))
-    edge = _EXCITON * _STEP * bell + rise * (_STEP + (1.0 - _STEP) * root)
+    root = _root(offset / sigma) * math.sqrt(sigma / max(_MATCHED - centre, _LEAST_SPAN))
+    edge = _STEP * (_EXCITON * bell + rise) + (1.0 - _STEP) * root
     return np.column_stack([edge, np.ones_like(offset)])
+
+
+_TABLE = np.linspace(-6.0, 12.0, 721)
+_POINTS = np.linspace(-6.0, 6.0, 601)
+_WEIGHT = np.exp(-0.5 * _POINTS**2) / np.exp(-0.5 * _POINTS**2).sum()
+_VALUES = np.sqrt(np.maximum(_TABLE[:, None] + _POINTS[None, :], 0.0)) @ _WEIGHT
+
+
+def _root(reduced: Array) -> Array:
+    """Square root, 0 below 0, broadened by a Gaussian of unit deviation."""
+    far = np.sqrt(np.maximum(reduced, 1.0))
+    return np.where(reduced < _TABLE[-1], np.interp(reduced, _TABLE, _VALUES), far)
 
 
 def _solve(energy: Array, values: Array, point: Array) -> tuple[float, Array, Array]:

@@ -18,6 +18,8 @@ BEYOND = 1.35
 LEAST = 0.15
 """Height over 1 that counts as a peak."""
 _SIGMAS = 6.0
+_ORDER_SIGMAS = 5.0
+_ORDER_REACH = 0.06
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,36 @@ def find_peaks(q: Array, factor: Array, deviation: Array) -> list[Peak]:
             continue
         found.append(_measure(axis, value, error, i, drop))
     return found
+
+
+def order_position(q: Array, factor: Array, deviation: Array, expected: float) -> float:
+    """Position of a weak peak near where an order is expected [1/nm]; NaN where none stands out.
+
+    A Gaussian over a parabola, by weighted least squares; centre (within `_ORDER_REACH` of
+    `expected`) and width are searched, and the height must be five of its errors. A blind search
+    needs more, as it looks at every bin.
+
+    Args:
+        q: Shape (n,) [1/nm].
+        factor: Structure factor, shape (n,).
+        deviation: Of each value, shape (n,).
+        expected: [1/nm]
+    """
+    inside = np.abs(q / expected - 1.0) < 2.0 * _ORDER_REACH
+    axis, weight = q[inside], 1.0 / deviation[inside]
+    best = (_ORDER_SIGMAS, math.nan)
+    for centre in expected * np.linspace(1.0 - _ORDER_REACH, 1.0 + _ORDER_REACH, 101):
+        for sigma in (0.006, 0.009, 0.013):
+            bell = np.exp(-0.5 * ((axis - centre) / sigma) ** 2)
+            offset = axis - centre
+            basis = np.column_stack([bell, np.ones_like(axis), offset, offset**2])
+            basis *= weight[:, None]
+            covariance = np.linalg.inv(basis.T @ basis)
+            height = float((covariance @ (basis.T @ (factor[inside] * weight)))[0])
+            clear = height / math.sqrt(covariance[0, 0])
+            if clear > best[0]:
+                best = (clear, float(centre))
+    return best[1]
 
 
 def _measure(axis: Array, value: Array, error: Array, at: int, foot: float) -> Peak:

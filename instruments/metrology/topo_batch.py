@@ -321,6 +321,23 @@ def mean_structure(measurement: Measurement, frames: Frames, start: int, stop: i
     return Structure(fit.q, factor, deviation / math.sqrt(len(counts[start:stop])))
 
 
+def stack_structure(measurement: Measurement, frames: Frames, start: int, stop: int) -> Structure:
+    """Structure factor over frames `start` to `stop`, each scaled to the spacing of the first.
+
+    The spacing shrinks by several per cent while stacks last, more than a higher order is wide,
+    so frames that are not scaled blur it. Frames without a first order are left out.
+    """
+    spacing = structure_spacing(frames)
+    shown = [i for i in range(start, stop) if math.isfinite(spacing[i])]
+    seen = [mean_structure(measurement, frames, i, i + 1) for i in shown]
+    scale = spacing[shown] / spacing[shown[0]]
+    q = seen[0].q
+    factor = [np.interp(q, q * k, s.factor) for k, s in zip(scale, seen, strict=True)]
+    error = [np.interp(q, q * k, s.deviation) for k, s in zip(scale, seen, strict=True)]
+    total = np.sqrt((np.array(error) ** 2).sum(axis=0)) / len(error)
+    return Structure(q, np.mean(factor, axis=0), total)
+
+
 def _absorbed(frames: Frames) -> dict[str, ObservableValue]:
     energy, energy_se = mean_of_last(frames.light("energy"), frames.light("energy_se"))
     if math.isnan(energy):
