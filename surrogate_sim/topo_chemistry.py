@@ -157,6 +157,7 @@ def rates(charge: Charge, own: Mapping[str, float], materials: Mapping[str, floa
         nucleus=nucleus_diameter(own, cell),
         conversion=own["conversion"] * faster,
         conversion_order=own["conversion_order"],
+        conversion_spread=own["conversion_spread"],
         ripening=own["ripening"] / faster,
         release=own["release"] * faster,
         agglomerate_solubility=own["agglomerate_solubility"] * held,

@@ -53,7 +53,10 @@ def coefficients(
 ) -> Array:
     """Intrinsic absorption coefficient of dots, shape (energies, diameters) [1/cm]."""
     first = exciton_energy(diameter, temperature, materials)
-    made = optics.absorption_coefficient(energy[:, None], first[None, :], materials)
+    edge = equivalent_edge(diameter, "sphere")
+    width = optics.linewidth(edge, 0.0, 0.0, temperature, materials)
+    shape = {**materials, "exciton_strength": own["exciton_strength"]}
+    made = optics.absorption_coefficient(energy[:, None], first[None, :], shape, width)
     sigma = own["higher_width"] / _FWHM
     for part in HIGHER:
         centre = exciton_energy(diameter, temperature, materials, part)

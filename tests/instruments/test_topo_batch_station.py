@@ -16,6 +16,7 @@ from instruments.topo_batch import OBSERVABLES, PARAMETERS, TopoBatchStation
 from orchestrator.campaign import check_campaign, read_document
 from orchestrator.twins.rows._topo_fit import PRIORS
 from orchestrator.twins.rows.topo_batch import FITTED, NOTES, ROWS
+from surrogate_sim import scattering, topo_light
 from surrogate_sim.parameters import table, twin_parameters
 
 DEFAULT = {p.name: p.default for p in PARAMETERS}
@@ -266,8 +267,6 @@ def test_a_pattern_without_crystals_gives_none():
 
 
 def test_peaks_and_their_lattice_are_found_again():
-    from surrogate_sim import scattering
-
     axes = (14.5, 16.0, 17.5)
     factor = scattering.crystal_factor(Q, axes, 250.0, 0.4, 0.01)
     noisy = factor + 0.03 * np.random.default_rng(1).standard_normal(len(Q))
@@ -287,6 +286,37 @@ def test_an_edge_that_is_not_there_is_not_found():
     assert all(math.isnan(e.energy) for e in exciton_frames.follow(axis, noise, 3e-4))
     assert math.isnan(exciton_frames.apparent_edge(2.3))
     assert 6.0 < exciton_frames.apparent_edge(2.55) < 7.0
+
+
+def test_two_sizes_that_the_spectrum_blurs_read_as_the_more_frequent_one():
+    """A mixture read at its mean would let magic sizes slide instead of step (TP-21)."""
+    axis = np.arange(290.0, 561.0)
+    energy = exciton_frames.HC / axis
+    lab = twin_parameters("topo_batch")
+    sizes = np.array([3.70, 4.31])  # six and seven cells
+    pure = topo_light.coefficients(energy, sizes, 298.15, lab.own, lab.materials).T
+    frames = 1e-6 * np.array([pure[0], 0.7 * pure[0] + 0.3 * pure[1], pure[1]])
+    frames *= 0.05 / frames[:, axis == 400.0]
+    noisy = frames + 1.4e-4 * np.random.default_rng(1).standard_normal(frames.shape)
+    six, mixed, seven = exciton_frames.first_peaks(axis, noisy, 1.4e-4)
+    assert six - seven > 0.06
+    assert mixed == pytest.approx(six, abs=0.25 * (six - seven))
+    empty = noisy - frames
+    assert np.isnan(exciton_frames.first_peaks(axis, empty, 1.4e-4)).all()
+
+
+def test_a_weak_order_is_found_near_where_it_is_expected_or_not_at_all():
+    """Noise taken for an order would make any spacing agree with the ratios of TP-23."""
+    stack = scattering.stack_factor(Q, (16.0, 17.6, 19.2), 0.4, 30.0, 0.01)
+    error = np.full(len(Q), 0.02)
+    noise = 0.02 * np.random.default_rng(4).standard_normal(len(Q))
+    third = 6.0 * np.pi / 16.0
+    expected = 1.02 * third
+    found = structure_peaks.order_position(Q, stack + noise, error, expected)
+    assert found == pytest.approx(third, abs=0.006)
+    assert math.isnan(structure_peaks.order_position(Q, 1.0 + noise, error, expected))
+    rising = 1.0 + 0.3 * (Q - 1.0) ** 2 + noise
+    assert math.isnan(structure_peaks.order_position(Q, rising, error, expected))
 
 
 # --- the example --------------------------------------------------------------------------------
@@ -326,7 +356,10 @@ def test_rows_cover_the_table_and_fitted_constants_are_calibrated_ones():
     assert set(NOTES) <= set(ROWS)
 
 
-@pytest.mark.parametrize("row", ["TP-01", "TP-02", "TP-03", "TP-04", "TP-07", "TP-17", "TP-19"])
+@pytest.mark.parametrize(
+    "row",
+    ["TP-01", "TP-02", "TP-03", "TP-04", "TP-07", "TP-13", "TP-14", "TP-17", "TP-19", "TP-20"],
+)
 def test_calibrated_rows_are_met_on_the_nominal_lab(row):
     checks = [c for c in ROWS[row](twin_parameters("topo_batch")) if c.use == "C"]
     assert checks and all(c.passed for c in checks), checks

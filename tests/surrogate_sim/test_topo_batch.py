@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from surrogate_sim import assembly, magic_sizes, scattering, topo_light
+from surrogate_sim import assembly, magic_sizes, optics, scattering, topo_light
 from surrogate_sim.materials import emission_energy, equivalent_edge, stokes_shift
 from surrogate_sim.parameters import twin_parameters
 from surrogate_sim.plants.topo_batch import TopoPlant
@@ -151,6 +151,14 @@ def test_layers_wait_longer_on_larger_faces():
     assert ratios == pytest.approx(ratios[0])
 
 
+def test_dilute_dots_of_one_size_prevail_for_a_while():
+    """Without that no magic sizes are seen: at some time each of four rungs holds most dots."""
+    times = np.geomspace(0.1, 600.0, 200)
+    made = magic_sizes.climb(DILUTE, np.concatenate([[0.0], times]), OWN, LAB.materials)
+    share = made.number / made.number.sum(axis=1, keepdims=True)
+    assert np.count_nonzero(share[1:].max(axis=0) > 0.5) >= 4
+
+
 # --- assembly -----------------------------------------------------------------------------------
 
 
@@ -237,6 +245,24 @@ def test_a_sphere_reads_smaller_on_the_cubes_curve():
     energy = topo_light.exciton_energy(np.array([4.4]), 298.15, LAB.materials)
     cube = emission_energy(3.81, constants=LAB.materials) + stokes_shift(3.81, LAB.materials)
     assert energy[0] == pytest.approx(float(cube), abs=2e-3)
+
+
+def test_the_first_exciton_of_one_size_is_as_wide_as_its_emission_and_narrows_with_size():
+    """The red flank alone shows the width: higher levels and the continuum hide the blue one."""
+    energy = np.linspace(2.2, 3.0, 8001)
+    flanks = []
+    for size in (4.4, 7.4):
+        diameter = np.array([size])
+        first = float(topo_light.exciton_energy(diameter, 298.15, LAB.materials)[0])
+        made = topo_light.coefficients(energy, diameter, 298.15, OWN, LAB.materials)[:, 0]
+        at = float(np.interp(first, energy, made))
+        flanks.append(
+            first - float(np.interp(0.2 * at, made[energy < first], energy[energy < first]))
+        )
+        edge = equivalent_edge(diameter, "sphere")
+        width = float(optics.linewidth(edge, 0.0, 0.0, 298.15, LAB.materials)[0])
+        assert flanks[-1] == pytest.approx(0.75 * width, rel=0.25)
+    assert flanks[0] > flanks[1]
 
 
 def test_absorbance_is_linear_in_path_and_amount():
