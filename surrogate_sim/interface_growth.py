@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
 Array = NDArray[np.float64]
+LEAST_OPEN = 0.02
+"""Share of a crowded layer that stays open: dots of uneven shape never tile it (assumed)."""
 SMALLEST = 1.0
 """Volume below which a dot has dissolved [nm3]: five formula units, less than a cluster."""
 CELL_SHAPE = 3.5
@@ -38,7 +40,9 @@ class Kinetics:
         exchange: Uptake coefficient: a dot of edge L gains exchange L (S - exp(./L)) [nm2/s].
         geometric: Diffusion resistance of the tip [1/nm].
         interfacial: Resistance of the bare interface [1/nm].
-        blocking: Deposit that doubles the interfacial resistance [nm3].
+        area: Of the interface that the dots lie on [nm2].
+        layer_share: Share of the interfacial resistance that lies in the dots' own layer, where
+            only the gaps between them are open.
         unit_volume: Volume of a formula unit [nm3].
         own_share: Share of the supply that a dot takes from its own cell of the interface; the
             rest is shared by all through a common monomer.
@@ -51,7 +55,8 @@ class Kinetics:
     exchange: float
     geometric: float
     interfacial: float
-    blocking: float
+    area: float
+    layer_share: float
     unit_volume: float
     own_share: float
 
@@ -106,7 +111,8 @@ def grow(volume: Array, number: Array, area: Array, times: Array, kinetics: Kine
     Of what crosses the interface, a dot takes `own_share` by its own cell, of relative `area`;
     the rest by exchange L (S - exp(alpha / L)): uptake proportional to L, as from a film of
     monomer, less its Gibbs-Thomson solubility. S is the ion product at the interface, in
-    quasi-steady balance with what the two cations deliver through tip, interface and deposit.
+    quasi-steady balance with what the two cations deliver through tip, interface and the gaps
+    between the dots.
     What dissolves is taken up by the others, so the total is what crossed the interface.
     """
     k = kinetics
@@ -119,9 +125,10 @@ def grow(volume: Array, number: Array, area: Array, times: Array, kinetics: Kine
             k.exchange,
             k.geometric,
             k.interfacial,
-            k.blocking,
             k.unit_volume,
             k.own_share,
+            k.area,
+            k.layer_share,
         ]
     )
     volumes, taken = _march(volume, number, area, times, constants)
@@ -130,22 +137,25 @@ def grow(volume: Array, number: Array, area: Array, times: Array, kinetics: Kine
 
 @njit(cache=True)
 def _supply(
-    edge: Array, number: Array, deposit: float, k: Array
+    edge: Array, number: Array, k: Array
 ) -> tuple[float, float]:  # pragma: no cover - compiled
     """Return ion product over the product of large crystals, and units per second."""
     lead, caesium, product, alpha = k[0], k[1], k[2], k[3]
-    resistance = k[5] + k[6] * (1.0 + max(deposit, 0.0) / k[7])
     gain = 0.0
     loss = 0.0
+    covered = 0.0
     for i in range(edge.size):
         if edge[i] > 0.0:
             gain += number[i] * edge[i]
             loss += number[i] * edge[i] * np.exp(alpha / edge[i])
-    gain *= k[4] / (k[8] * product)
-    loss *= k[4] / k[8]
+            covered += number[i] * edge[i] ** 2
+    gain *= k[4] / (k[7] * product)
+    loss *= k[4] / k[7]
+    gaps = max(1.0 - covered / k[9], LEAST_OPEN)
+    resistance = k[5] + k[6] * (1.0 - k[10] + k[10] / gaps)
     # gain (lead - J R)(caesium - J R) - loss - (1 - own) J = 0, its smaller root
     a = gain * resistance**2
-    b = gain * resistance * (lead + caesium) + 1.0 - k[9]
+    b = gain * resistance * (lead + caesium) + 1.0 - k[8]
     c = gain * lead * caesium - loss
     if gain <= 0.0:
         return 0.0, 0.0
@@ -156,16 +166,16 @@ def _supply(
 
 @njit(cache=True)
 def _speed(
-    volume: Array, number: Array, area: Array, deposit: float, k: Array, out: Array
+    volume: Array, number: Array, area: Array, k: Array, out: Array
 ) -> float:  # pragma: no cover - compiled
     """Fill `out` with dV/dt [nm3/s]; return units per second."""
     edge = np.cbrt(volume)
-    saturation, rate = _supply(edge, number, deposit, k)
+    saturation, rate = _supply(edge, number, k)
     alive = 0.0
     for i in range(edge.size):
         if edge[i] > 0.0:
             alive += number[i] * area[i]
-    own = k[9] * rate * k[8] / alive if alive > 0.0 else 0.0
+    own = k[8] * rate * k[7] / alive if alive > 0.0 else 0.0
     for i in range(edge.size):
         out[i] = 0.0
         if edge[i] > 0.0:
@@ -185,18 +195,18 @@ def _march(
     now, total = 0.0, 0.0
     for frame in range(times.size):
         while now < times[frame]:
-            rate = _speed(volume, number, area, total * k[8], k, first)
+            rate = _speed(volume, number, area, k, first)
             step = min(_LONGEST, times[frame] - now)
             for i in range(n):
                 if volume[i] > 0.0 and first[i] != 0.0:
                     step = min(step, _STEP * max(volume[i], SMALLEST) / abs(first[i]))
             trial = np.maximum(volume + step * first, 0.5 * volume)
-            later = _speed(trial, number, area, (total + step * rate) * k[8], k, second)
+            later = _speed(trial, number, area, k, second)
             before = np.sum(volume * number)
             volume = volume + 0.5 * step * (first + second)
             _dissolve(volume, number)
-            _close(volume, number, before + 0.5 * step * (rate + later) * k[8])
-            total += (np.sum(volume * number) - before) / k[8]
+            _close(volume, number, before + 0.5 * step * (rate + later) * k[7])
+            total += (np.sum(volume * number) - before) / k[7]
             now = now + step if times[frame] - now - step > 1e-12 else times[frame]
         stored[frame] = volume
         taken[frame] = total

@@ -101,7 +101,8 @@ def kinetics(setting: Setting, parameters: TwinParameters) -> Kinetics:
         exchange=c["exchange"],
         geometric=geometric_resistance(radius, c),
         interfacial=c["interfacial_resistance"] * relative ** c["resistance_exponent"],
-        blocking=c["blocking_thickness"] * np.pi * lit**2,
+        area=np.pi * lit**2,
+        layer_share=c["layer_share"],
         unit_volume=float(lattice(constants=parameters.materials)) ** 3,
         own_share=c["own_share"],
     )
@@ -119,40 +120,40 @@ def saturation(setting: Setting, c: Mapping[str, float]) -> float:
     return float(np.log(ions / c["solubility_product"]) + 3.0 * np.log(light))
 
 
+def critical_edge(setting: Setting, c: Mapping[str, float]) -> float:
+    """Edge of the critical nucleus [nm]: alpha over ln S of the two cations, bromide in excess.
+
+    A smaller dot is more soluble than the solution that the pipette was filled with (Gibbs and
+    Thomson); infinite where the solution does not exceed the solubility product.
+    """
+    ions = setting.lead * setting.caesium
+    if ions <= c["solubility_product"]:
+        return np.inf
+    return float(c["capillary_length"] / np.log(ions / c["solubility_product"]))
+
+
 def seeds(setting: Setting, parameters: TwinParameters) -> tuple[Array, Array]:
     """Return volume [nm3] and number of the seeds that stage 0 leaves, shape (classes,) each.
 
-    A lens as deep as the interface is wide, and no deeper than light reaches, is shared among
-    the dots that nucleated, each by its own cell: fewer nuclei, larger seeds, as far as they
-    can collect while stage 0 lasts.
+    A lens of liquid, deeper behind a wider interface and no deeper than the lit zone allows, is
+    shared by the sites that nucleated, each by its own cell. Where the lens is too poor to give
+    every cell a critical nucleus, as many nucleate as it can feed: the critical nucleus, and no
+    longer the lens, then sets the size. Fewer dots at random places still have random cells.
     """
     c = parameters.own
-    radius = interface_radius(setting, c)
+    lit = lit_radius(interface_radius(setting, c), c)
     share = nucleated_share(
         saturation(setting, c), c["nucleation_barrier"], c["nucleation_prefactor"]
     )
-    count = share * c["site_density"] * np.pi * lit_radius(radius, c) ** 2
+    depth = (2.0 * lit / c["reference_tip"]) ** c["seed_exponent"]
+    scarcer = min(setting.lead, setting.caesium)
+    filled = scarcer / min(c["reference_lead"], c["reference_caesium"])
+    held = c["seed_volume"] * depth * filled
+    share = min(share, held / critical_edge(setting, c) ** 3)
+    count = share * c["site_density"] * np.pi * lit**2
     if count < 1.0:
         return np.zeros(CLASSES), np.zeros(CLASSES)
-    depth = _lens(radius, c) / _lens(0.5 * c["reference_tip"], c)
-    usual = Setting(
-        c["reference_tip"],
-        c["reference_lead"],
-        c["reference_caesium"],
-        c["reference_irradiance"],
-    )
-    full = nucleated_share(
-        saturation(usual, c), c["nucleation_barrier"], c["nucleation_prefactor"]
-    )
-    cell = min(full / share, c["seed_reach"])
-    volume = c["seed_volume"] * depth ** c["seed_exponent"] * cell
-    number = np.full(CLASSES, count / CLASSES)
-    return volume * cell_areas(CLASSES), number
-
-
-def _lens(radius: float, c: Mapping[str, float]) -> float:
-    reach = 0.5 * c["lit_diameter"]
-    return radius * reach / (radius + reach)
+    return held / share * cell_areas(CLASSES), np.full(CLASSES, count / CLASSES)
 
 
 def follow(setting: Setting, parameters: TwinParameters, times: Array) -> Growth:

@@ -110,18 +110,18 @@ def test_raw_spectra_are_written(run, tmp_path: Path, suffix):
 
 
 def test_validate_judges_the_asked_rows(run):
-    code, found, err = run("validate", "--row", "MP-06", "--row", "AX-01", "--row", "LP-24")
+    code, found, err = run("validate", "--row", "MP-10", "--row", "AX-01", "--row", "LP-24")
     assert code == 0 and "3 of 3" in err
     by_id = {r["id"]: r for r in found["rows"]}
-    assert list(by_id) == ["MP-06", "LP-24", "AX-01"]
+    assert list(by_id) == ["MP-10", "LP-24", "AX-01"]
     wanted = {"id", "twin", "quantity", "published", "ours", "band", "use", "tier", "pass",
               "null_pass", "reason"}  # fmt: skip
     assert all(wanted <= set(r) for r in found["rows"])
-    assert by_id["AX-01"]["pass"] is True and by_id["MP-06"]["tier"] == 1
-    assert by_id["MP-06"]["pass"] is False and "M2 at 0" in by_id["MP-06"]["reason"]
+    assert by_id["AX-01"]["pass"] is True and by_id["MP-10"]["tier"] == 1
+    assert by_id["MP-10"]["pass"] is False and "size gain" in by_id["MP-10"]["reason"]
     assert set(found["summary"]) == {"tier_1", "all", "twins"}
-    text = run("validate", "--row", "MP-06", as_json=False)[1]
-    assert "MP-06" in text and "miss" in text
+    text = run("validate", "--row", "MP-10", as_json=False)[1]
+    assert "MP-10" in text and "miss" in text
 
 
 def test_validate_draws(run, tmp_path: Path):

@@ -10,6 +10,7 @@ from surrogate_sim.interface_growth import cell_areas, grow, nucleated_share
 from surrogate_sim.micropipette import (
     Setting,
     composition,
+    critical_edge,
     emission,
     follow,
     inventory,
@@ -35,8 +36,9 @@ def test_dots_hold_exactly_what_crossed_the_interface(tip):
 
 
 def test_what_crosses_is_what_the_supply_law_says():
-    """Without blocking and solubility the flow is D c / R of the scarcer cation."""
-    k = replace(kinetics(USUAL, LAB), product=1e-9 * kinetics(USUAL, LAB).product, blocking=1e30)
+    """Without a layer in the way and solubility the flow is D c / R of the scarcer cation."""
+    k = replace(kinetics(USUAL, LAB), product=1e-9 * kinetics(USUAL, LAB).product)
+    k = replace(k, layer_share=0.0)
     volume, number = seeds(USUAL, LAB)
     times = np.array([0.0, 30.0])
     found = grow(volume, number, cell_areas(len(volume)), times, k)
@@ -44,14 +46,29 @@ def test_what_crosses_is_what_the_supply_law_says():
     assert found.taken[-1] / 30.0 == pytest.approx(most, rel=2e-3)
 
 
-def test_blocking_turns_growth_parabolic():
-    """A deposit in series with the supply: amount grows as the square root of time."""
+def test_growth_slows_as_the_gaps_close():
+    """The whole resistance in the layer, little solubility: flow goes as the open share."""
     k = kinetics(USUAL, LAB)
-    k = replace(k, product=1e-9 * k.product, geometric=0.0, blocking=1e-2 * k.blocking)
+    k = replace(k, product=1e-9 * k.product, geometric=0.0, layer_share=1.0, own_share=1.0)
     volume, number = seeds(USUAL, LAB)
-    times = np.array([0.0, 900.0, 3600.0])
-    taken = grow(volume, number, cell_areas(len(volume)), times, k).taken
-    assert taken[2] / taken[1] == pytest.approx(2.0, rel=0.01)
+    times = np.linspace(0.0, 600.0, 401)
+    found = grow(volume, number, cell_areas(len(volume)), times, k)
+    gaps = 1.0 - (np.cbrt(found.volume) ** 2) @ number / k.area
+    flow = np.gradient(found.taken, times)
+    assert gaps[0] > 0.6 and 0.02 < gaps[-1] < 0.4
+    most = min(k.lead, k.caesium) / k.interfacial
+    assert flow[1:-1] == pytest.approx(most * gaps[1:-1], rel=0.02)
+
+
+def test_a_full_layer_lets_little_through_and_nothing_fails():
+    """Dots that would cover more than there is, as in a capillary, leave the least gaps."""
+    wide = replace(USUAL, tip=1.4e6)
+    k = kinetics(wide, LAB)
+    volume, number = seeds(wide, LAB)
+    assert np.cbrt(volume) ** 2 @ number > k.area
+    found = grow(volume, number, cell_areas(len(volume)), np.array([0.0, 60.0]), k)
+    open_flow = min(k.lead, k.caesium) / (k.geometric + k.interfacial)
+    assert abs(found.taken[-1]) < 60.0 * open_flow / (k.layer_share / 0.02)
 
 
 def test_growth_by_own_cells_alone_keeps_the_shares():
@@ -114,11 +131,32 @@ def test_half_of_either_cation_means_fewer_larger_seeds_that_grow_slower():
         assert follow(less, LAB, MINUTES[:3]).taken[-1] < 0.6 * usual.taken[-1]
 
 
-def test_near_the_threshold_there_are_few_dots_and_not_a_few_giants():
+def test_a_poor_lens_makes_critical_nuclei_and_fewer_of_them():
+    """A narrow tip: the size is the critical nucleus', the number what the lens can feed."""
+    narrow = replace(USUAL, tip=700.0)
+    volume, number = seeds(narrow, LAB)
+    least = critical_edge(narrow, LAB.own) ** 3
+    assert volume.mean() == pytest.approx(least)
+    tip, c = 700.0 / 1600.0, LAB.own
+    sites = c["site_density"] * np.pi * 350.0**2
+    held = c["seed_volume"] * tip ** c["seed_exponent"]
+    assert volume @ number == pytest.approx(sites * held)
+    assert number.sum() < 0.9 * sites
+
+
+def test_near_the_threshold_there_are_few_dots_that_share_what_the_lens_holds():
     usual, many = seeds(USUAL, LAB)
     volume, number = seeds(replace(USUAL, lead=10.0, caesium=18.0), LAB)
     assert 0.0 < number.sum() < 0.3 * many.sum()
-    assert usual.mean() < volume.mean() <= 3.001 * usual.mean()
+    assert volume.mean() > usual.mean()
+    held = LAB.own["site_density"] * np.pi * 800.0**2 * LAB.own["seed_volume"]
+    assert volume @ number == pytest.approx(0.5 * held)
+
+
+@pytest.mark.parametrize("caesium", [3.0, 4.0])
+def test_a_solution_below_its_solubility_makes_no_dots(caesium):
+    volume, number = seeds(replace(USUAL, caesium=caesium, irradiance=200.0), LAB)
+    assert number.sum() == 0.0 and not volume.any()
 
 
 def test_little_light_makes_no_dots_and_none_emit():
