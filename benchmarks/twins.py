@@ -159,7 +159,8 @@ def _plain(own: Mapping[str, float]) -> float:
     ratio = edge / own["reference_edge"]
     langmuir = EVENTS_AT / (1.0 + own["adsorption_constant"] * EVENTS_AT)
     supply = langmuir / own["supply_time"] * ratio ** -own["supply_size_exponent"]
-    gain = own["cooperativity"] * ratio ** own["cooperativity_exponent"]
+    depth = own["cooperativity_length"] * (1.0 / own["reference_edge"] - 1.0 / edge)
+    gain = own["cooperativity"] * math.exp(depth)
     diffusion = edge**2 / (4.0 * math.pi**2 * own["exchange_diffusivity"])
     halves = 0.0
     for _ in range(PARTICLES):

@@ -4,13 +4,15 @@ A nanocrystal is a shell, `shell_depth` thick, and a core. Iodide enters the she
 events i of N with the mean waiting time
 
     t_i = [exp(-d (i/N)^2) / (k s(c) (L_0/L)^n) + tau_D] / (N (1 - i/N)),
-    s(c) = c / (1 + K c),  d(L) = d_0 (L/L_0)^p,  tau_D = L^2 / (4 pi^2 D).
+    s(c) = c / (1 + K c),  d(L) = d_0 exp(l (1/L_0 - 1/L)),  tau_D = L^2 / (4 pi^2 D).
 
 Cooperativity exp(d (i/N)^2) is the paper's dG_i = dG_0 - delta i^2 with d = delta N^2 / kT; the
 Langmuir supply, the diffusion in series with it and d growing with size are those of the physics
-specification 3.4. Two terms are added to that: the driving force (1 - i/N), since only bromide
-that is left can be exchanged, and n instead of 1, since the first iodide must also nucleate
-against strain (Discussion of seed 003). The core follows the shell by slow interdiffusion: the
+specification 3.4. d grows with the bulk's share in a crystal, as melting and miscibility of small
+crystals do (close to exponential in 1/L: Zhang, Li and Jiang 2000, J. Phys. D 33, 2653), not as a
+power without end. Two terms are added: the driving force (1 - i/N), since only bromide that is
+left can be exchanged, and n instead of 1, since the first iodide must also nucleate against
+strain (Discussion of seed 003). The core follows the shell by slow interdiffusion: the
 bromide-rich core of seed 003's reference 43.
 
 Edges [nm] are those of the bromide, times [s], concentrations [umol/L], diffusivities [nm^2/s].
@@ -72,9 +74,11 @@ def rates(edge: ArrayLike, concentration: ArrayLike, own: Constants) -> Rates:
         )
     ratio = length / own["reference_edge"]
     inner = np.maximum(length - 2.0 * own["shell_depth"], 0.0)
+    depth = own["cooperativity_length"]
     return Rates(
         supply=langmuir(c, own) / own["supply_time"] * ratio ** -own["supply_size_exponent"],
-        cooperativity=own["cooperativity"] * ratio ** own["cooperativity_exponent"],
+        cooperativity=own["cooperativity"]
+        * np.exp(depth / own["reference_edge"] - depth / length),
         diffusion=length**2 / (4.0 * np.pi**2 * own["exchange_diffusivity"]),
         core=(inner / length) ** 3,
         core_time=np.maximum(inner**2 / (4.0 * np.pi**2 * own["core_diffusivity"]), 1.0),

@@ -194,7 +194,7 @@ def _ax12(p: TwinParameters) -> tuple[Check, ...]:
             cv - 0.3,
             cv + 0.3,
             "",
-            "H",
+            "C",
             "variation",
             cv,
         )
@@ -292,11 +292,43 @@ ROWS: dict[str, RowFunction] = {
 }
 
 FITTED: dict[str, str] = {
-    "supply_time": "AX-06 and AX-08 (the pace at 5.1 nm)",
+    "supply_time": "AX-02, AX-06 and AX-08 (the pace at 5.1 nm)",
     "supply_size_exponent": "AX-06 (incubation of 13.1 nm)",
     "adsorption_constant": "AX-08 (5 against 50 umol/L)",
     "cooperativity": "AX-06 and AX-08 (switching against incubation at 5.1 nm)",
-    "cooperativity_exponent": "AX-09 (switching of 13.1 nm)",
+    "cooperativity_length": "AX-09 (switching of 13.1 nm)",
+    "core_diffusivity": "AX-05 (the 1435 s of 13.1 nm)",
+    "etch_rate": "AX-02 and AX-04",
+    "exchange_constant": "AX-02, which bounds it from below; its prior binds",
+}
+"""Calibrated parameters and the C rows that fix each."""
+
+NOTES: dict[str, str] = {
+    "AX-01": "judged by the sizing module, as the table says; materials are fitted on this row",
+    "AX-05": (
+        "moved to C: the slow core was added because of this row, and its diffusivity is set "
+        "from the published 1435 s"
+    ),
+    "AX-07": "structure-informed: the specification's reference calculation had looked at it",
+    "AX-10": (
+        "structure-informed: the diffusivity of the specification, 2e-14 cm2/s, comes from a "
+        "reference fit that held this number; it was not fitted here"
+    ),
+    "AX-12": (
+        "moved to C: a cooperativity that grows as a power of the edge spread 13.1 nm at 5 umol/L "
+        "too much (0.92), so it levels off now; its constants are fitted on other rows"
+    ),
+    "AX-14": _ax14,
+    "AX-15": _ax15,
+    "AX-16": _ax16,
+}
+
+FITTED: dict[str, str] = {
+    "supply_time": "AX-02, AX-06 and AX-08 (the pace at 5.1 nm)",
+    "supply_size_exponent": "AX-06 (incubation of 13.1 nm)",
+    "adsorption_constant": "AX-08 (5 against 50 umol/L)",
+    "cooperativity": "AX-06 and AX-08 (switching against incubation at 5.1 nm)",
+    "cooperativity_length": "AX-09 (switching of 13.1 nm)",
     "core_diffusivity": "AX-05 (the 1435 s of 13.1 nm)",
     "etch_rate": "AX-02 and AX-04",
     "exchange_constant": "AX-02, which bounds it from below; its prior binds",
@@ -321,9 +353,9 @@ NOTES: dict[str, str] = {
     ),
     "AX-14": "three tenths of the cooperativity against all of it, at 13.1 nm",
     "AX-15": (
-        "missed (ours about 479 s): the incubation fitted to AX-06 scales with Langmuir supply "
-        "to some 350 s at 12.5 umol/L, and half of the field takes some 100 s more; the paper's "
-        "own 891 s at 5 umol/L and 438 s at 12.5 leave less than that"
+        "missed: the paper's 891 s at 5 umol/L (AX-06) scale with Langmuir supply to some 390 s "
+        "at 12.5 umol/L, dead time included, and edges that differ by 15 percent take more than "
+        "100 s from the first light to half of it"
     ),
     "AX-16": (
         "the fall after the maximum is C: degradation by light and adsorbed iodide was put in "
