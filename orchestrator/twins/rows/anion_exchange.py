@@ -316,40 +316,8 @@ NOTES: dict[str, str] = {
     ),
     "AX-12": (
         "moved to C: a cooperativity that grows as a power of the edge spread 13.1 nm at 5 umol/L "
-        "too much (0.92), so it levels off now; its constants are fitted on other rows"
-    ),
-    "AX-14": _ax14,
-    "AX-15": _ax15,
-    "AX-16": _ax16,
-}
-
-FITTED: dict[str, str] = {
-    "supply_time": "AX-02, AX-06 and AX-08 (the pace at 5.1 nm)",
-    "supply_size_exponent": "AX-06 (incubation of 13.1 nm)",
-    "adsorption_constant": "AX-08 (5 against 50 umol/L)",
-    "cooperativity": "AX-06 and AX-08 (switching against incubation at 5.1 nm)",
-    "cooperativity_length": "AX-09 (switching of 13.1 nm)",
-    "core_diffusivity": "AX-05 (the 1435 s of 13.1 nm)",
-    "etch_rate": "AX-02 and AX-04",
-    "exchange_constant": "AX-02, which bounds it from below; its prior binds",
-}
-"""Calibrated parameters and the C rows that fix each."""
-
-NOTES: dict[str, str] = {
-    "AX-01": "judged by the sizing module, as the table says; materials are fitted on this row",
-    "AX-05": (
-        "moved to C: the slow core was added because of this row, and its diffusivity is set "
-        "from the published 1435 s"
-    ),
-    "AX-07": "structure-informed: the specification's reference calculation had looked at it",
-    "AX-10": (
-        "structure-informed: the diffusivity of the specification, 2e-14 cm2/s, comes from a "
-        "reference fit that held this number; it was not fitted here"
-    ),
-    "AX-12": (
-        "missed for 13.1 nm at 5 umol/L (ours about 0.92): cooperativity fitted to the mean times "
-        "grows as the square of the edge, and spreads them too much; structure-informed, since "
-        "the specification's reference calculation had looked at it"
+        "too much (0.92), so it levels off now; its constants are fitted on other rows; "
+        "structure-informed, since the specification's reference calculation had looked at it"
     ),
     "AX-14": "three tenths of the cooperativity against all of it, at 13.1 nm",
     "AX-15": (
