@@ -14,7 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from surrogate_sim import larp_light, optics
 from surrogate_sim.larp_ageing import Aged, Settled, age, settle
-from surrogate_sim.larp_chemistry import LN10, PERMITTIVITY, Wells, polarity
+from surrogate_sim.larp_chemistry import (
+    LN10,
+    PERMITTIVITY,
+    Wells,
+    hold,
+    mixture_polarity,
+    polarity,
+)
 from surrogate_sim.larp_growth import Dots, coalesce, grow
 from surrogate_sim.materials import ROOM, lattice
 from surrogate_sim.optics import Ensemble
@@ -154,12 +161,14 @@ def react(charges: list[Charge], p: TwinParameters, spread: ArrayLike = 1.0) -> 
 def trap_density(plate: Plate, c: Mapping[str, float]) -> Array:
     """Traps per surface of free dots [1/nm2], shape (n,).
 
-    A floor, bare sites, and sites whose lead a free amine has bound.
+    A floor, bare sites, and sites whose lead a free amine has bound: as strongly as in solution,
+    where chains around it hold it there (`larp_chemistry.hold`).
     """
     solution, carbons = plate.settled.solution, plate.wells.carbons
+    medium = mixture_polarity(plate.wells, plate.wells.share)
     short = np.clip((18.0 - carbons) / 10.0, 0.0, None)
     binding = np.exp(LN10 * c["log_lead_amine"]) * c["short_amine_factor"] ** short
-    bound = binding * solution.amine
+    bound = binding * hold(carbons, medium, c) * solution.amine
     bare = c["trap_bare"] * (1.0 - solution.coverage)
     return np.asarray(c["trap_floor"] + bare + c["trap_amine"] * bound / (1.0 + bound))
 

@@ -176,19 +176,21 @@ class Solution:
 
 
 def locked_totals(wells: Wells, c: Constants) -> Array:
-    """What lead-amine complexes hold in the precursor, shape (n, 6) [M].
+    """What lead-amine complexes keep while dots grow, per precursor, shape (n, 6) [M].
 
-    Dots form in the precursor's own micelles (S002), where the amine stays with the lead while
-    caesium comes in; lead that an amine holds there takes no part in growth.
+    Dots form in the precursor's own micelles (S002, figure 7), where the amine stays with the
+    lead while caesium comes in; lead that an amine holds there takes no part in growth. A micelle
+    keeps it only as far as ligands close its wall, which they do as they cover a dot: short chains
+    and polar antisolvents let amine and lead out, to meet again as dilute as the well is.
     """
     found = solve(SYSTEM, constants(wells, c), precursor_totals(wells))
     names = ("lead_amine_1", "lead_amine_2")
-    return np.asarray(
-        sum(
-            found[:, SYSTEM.index(n)][:, None] * SYSTEM.stoichiometry[SYSTEM.index(n)][None, :]
-            for n in names
-        )
+    wall = speciate(wells, wells.share, mixture_totals(wells, wells.share), c).coverage
+    held = sum(
+        found[:, SYSTEM.index(n)][:, None] * SYSTEM.stoichiometry[SYSTEM.index(n)][None, :]
+        for n in names
     )
+    return np.asarray(wall[:, None] * held)
 
 
 def speciate(wells: Wells, share: Array, totals: Array, c: Constants) -> Solution:
@@ -211,18 +213,24 @@ def speciate(wells: Wells, share: Array, totals: Array, c: Constants) -> Solutio
 
 
 def coverage(pair: Array, amine: Array, carbons: Array, medium: Array, c: Constants) -> Array:
-    """Share of the surface held by ion pairs, in competition with solvent and free amine.
+    """Share of the surface held by ion pairs, in competition with solvent and free amine."""
+    held = hold(carbons, medium, c)
+    bound = np.exp(LN10 * c["log_ligand_binding"]) * held * pair
+    return np.asarray(bound / (1.0 + bound + c["amine_stripping"] * held * amine))
+
+
+def hold(carbons: Array, medium: Array, c: Constants) -> Array:
+    """How much better a surface holds a ligand than one of 18 carbons in toluene, shape (n,).
 
     ln K_L = ln K_0 + g (n_C - 18) - kappa (f - f_toluene): chains hold each other, polar solvents
-    take the ion pair off (specification 3.3).
+    take ligands off (specification 3.3), ion pairs and amines alike.
     """
-    strength = np.exp(
-        LN10 * c["log_ligand_binding"]
-        + c["binding_per_carbon"] * (carbons - LONG_CHAIN)
-        - c["binding_polarity"] * (medium - TOLUENE)
+    return np.asarray(
+        np.exp(
+            c["binding_per_carbon"] * (carbons - LONG_CHAIN)
+            - c["binding_polarity"] * (medium - TOLUENE)
+        )
     )
-    bound = strength * pair
-    return np.asarray(bound / (1.0 + bound + c["amine_stripping"] * amine))
 
 
 def saturation(medium: Array, c: Constants) -> Array:

@@ -129,6 +129,41 @@ def test_ligands_cover_less_in_polar_solvents_and_with_short_chains():
     assert short < long and polar < long
 
 
+def _complexes_in_the_precursor(met: larp_chemistry.Wells) -> np.ndarray:
+    found = solve(
+        SYSTEM, larp_chemistry.constants(met, P.own), larp_chemistry.precursor_totals(met)
+    )
+    return found[:, SYSTEM.index("lead_amine_1")] + found[:, SYSTEM.index("lead_amine_2")]
+
+
+def test_a_micelle_keeps_lead_as_far_as_ligands_close_its_wall():
+    pairs = ((LONG, "toluene"), (LONG, "chloroform"), (SHORT, "toluene"), (SHORT, "chloroform"))
+    met = larp.wells([charge(2.0, q, s) for q, s in pairs], P.own)
+    lead = larp_chemistry.COMPONENTS.index("lead")
+    kept = larp_chemistry.locked_totals(met, P.own)[:, lead] / _complexes_in_the_precursor(met)
+    assert np.all(kept <= 1.0), "a micelle must not keep more than its amines bind"
+    assert kept[0] > 0.9, "long chains in toluene must close the wall"
+    assert np.all(np.diff(kept[[0, 1, 3]]) < 0.0) and kept[3] < kept[2] < kept[0]
+    tight = P.replacing(log_ligand_binding=12.0, binding_polarity=0.0).own
+    closed = larp_chemistry.locked_totals(met, tight)[:, lead]
+    assert closed == pytest.approx(_complexes_in_the_precursor(met), rel=1e-4)
+
+
+def test_amines_leave_traps_where_their_chains_hold_them_on_a_dot():
+    """Short chains and chloroform let amines go: light falls with oleylamine in toluene first."""
+
+    def rise(pair: str, solvent: str) -> float:
+        plate = larp.react([charge(0.1, pair, solvent), charge(2.0, pair, solvent)], P)
+        bare = P.own["trap_bare"] * (1.0 - plate.settled.solution.coverage)
+        by_amine = larp.trap_density(plate, P.own) - P.own["trap_floor"] - bare
+        assert np.all(by_amine >= 0.0)
+        return float(by_amine[1] - by_amine[0])
+
+    most = rise(LONG, "toluene")
+    assert most > 1e-3
+    assert all(rise(*q) < 0.5 * most for q in ((LONG, "chloroform"), (SHORT, "toluene")))
+
+
 def test_conversion_needs_amine_and_never_runs_backwards():
     plate = larp.react([charge(0.0), charge(0.1), charge(2.0)], P)
     hours = [age(plate.settled, np.full(3, 3600.0 * h), P.own).converted for h in (0, 1, 6, 12)]
