@@ -22,7 +22,10 @@ from surrogate_sim.parameters import FlowParameters
 
 Array = NDArray[np.float64]
 Constants = Mapping[str, float]
+KELVIN = 273.15
 _ACID_MOLAR = 3.17  # mol/L of neat oleic acid (physics specification 3.3)
+_PAIRS = 0.1
+"""Ligand pairs that the opening temperature is stated for [mol/L]; the reference feed's."""
 _LEAST = 1e-6
 _HOT = 433.15
 """Temperature that the conversion time in octadecene is stated for [K]."""
@@ -142,7 +145,8 @@ def formation(feed: Composition, at: Conditions, p: FlowParameters) -> Formation
     Acid takes lead into carboxylates and so raises what stays dissolved beside a crystal, as
     far as the feed lasts long enough to complex; amine and long chains slow growth, branched
     ones leave the surface open; the capillary length goes with 1/T, solubility after van 't
-    Hoff, growth and conversion after Arrhenius.
+    Hoff, growth and conversion after Arrhenius. In octadecene ligand pairs hold the sites of
+    growth until heat opens them (`open_sites`).
     """
     f, warm = p.flow, at.temperature
     slow = _conversion_time(warm, at.octadecene, f)
@@ -160,6 +164,8 @@ def formation(feed: Composition, at: Conditions, p: FlowParameters) -> Formation
     growth *= (amine / acid) ** (-f["amine_exponent"] * (1.0 - feed.branching))
     growth *= (feed.ligand_length / 18.0) ** f["chain_exponent"]
     growth *= 1.0 + f["branching_growth"] * feed.branching
+    if at.octadecene:
+        growth *= open_sites(feed, warm, f)
     cold = max(warm - at.entry, 0.0) / warm if at.octadecene else 0.0
     return Formation(
         units=formula_units(feed, warm, f),
@@ -178,6 +184,24 @@ def formation(feed: Composition, at: Conditions, p: FlowParameters) -> Formation
         bare=f["open_share"] * (1.0 - coverage(feed, warm, f)) ** 2,
         cell=p.materials["lattice_bromide"] ** 3,
     )
+
+
+def open_sites(feed: Composition, temperature: float, f: Constants) -> float:
+    """Share of growth sites that no alkylammonium pair holds in octadecene (Langmuir).
+
+    Alkylammonium competes with caesium for the faces' sites until heat drives it off (van 't
+    Hoff): at 90 to 100 degC faces stay closed and platelets a few cells thin come, at 130 degC
+    cubes (Bekenstein 2015, J. Am. Chem. Soc.); which faces grow is set by temperature and by how
+    strongly ligands bind (Burlakov 2020, J. Phys. Chem. Lett.). Half are open at
+    `opening_temperature` beside `_PAIRS` of pairs of C18; shorter and branched ones bind as in
+    `coverage`.
+    """
+    half = f["opening_temperature"] + KELVIN
+    pair = _smooth_least(feed.acid, feed.amine, sharpness=4.0) * _ACID_MOLAR
+    affinity = (feed.ligand_length / 18.0) ** f["coverage_chain"]
+    affinity *= 1.0 - (1.0 - f["branching_coverage"]) * feed.branching
+    cold = np.exp(f["opening_enthalpy"] / BOLTZMANN * (1.0 / temperature - 1.0 / half))
+    return float(1.0 / (1.0 + affinity * float(cold) * pair / _PAIRS))
 
 
 def mixing_spread(mixing_time: float, two_phase: bool, f: Constants) -> float:

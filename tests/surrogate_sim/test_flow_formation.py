@@ -145,6 +145,34 @@ def test_octadecene_needs_heat() -> None:
     assert cold.units < 0.1 * hot.units
 
 
+def test_growth_sites_open_in_heat_once_and_for_all() -> None:
+    """Half at the stated temperature, none in the cold, all far above: sizes stop rising."""
+    f = nominal().flow
+    half = f["opening_temperature"] + 273.15
+    pairs = feed(acid=0.1 / 3.17 * 2**0.25, amine=0.1 / 3.17 * 2**0.25)  # 0.1 mol/L of pairs
+    assert flow.open_sites(pairs, half, f) == pytest.approx(0.5)
+    assert flow.open_sites(pairs, 298.15, f) < 1e-3
+    assert flow.open_sites(pairs, half + 100.0, f) > 0.98
+    crowded = replace(pairs, acid=3.0 * pairs.acid, amine=3.0 * pairs.amine)
+    assert flow.open_sites(crowded, half, f) == pytest.approx(0.25), "mass action"
+    branched = replace(pairs, branching=1.0)
+    assert flow.open_sites(branched, half, f) > 0.5, "branched ligands pack and hold worse"
+
+
+def test_size_in_octadecene_turns_with_temperature_where_sites_open_and_little_above() -> None:
+    """Li 2020 within 30 K; hot injection makes 4 to 15 nm (Protesescu 2015), and no more."""
+
+    def size(temperature: float, length: float = 8.0) -> float:
+        of = feed(length=length, amine=0.034)
+        return made(
+            of, velocity=25.0, position=1000.0, temperature=temperature, octadecene=True
+        ).mean_edge
+
+    assert size(140.0) / size(110.0) > 1.4
+    assert size(220.0, 18.0) / size(190.0, 18.0) < 1.25
+    assert size(220.0, 18.0) < 15.0
+
+
 def test_one_phase_spreads_by_convection_and_not_after_taylor() -> None:
     """A dot of 12 nm (6e-11 m2/s) needs about 4000 s in 1 mm to spread across the tube."""
     radius = 0.5e-3

@@ -16,7 +16,7 @@ from orchestrator.twins.rows.flow_synthesis import ROWS
 from surrogate_sim.parameters import TwinParameters
 
 Array = NDArray[np.float64]
-USED = ("FL-01", "FL-02", "FL-06", "FL-07", "FL-09", "FL-15", "FL-22")
+USED = ("FL-01", "FL-02", "FL-06", "FL-07", "FL-08", "FL-09", "FL-15", "FL-22")
 """Rows with a C number that the fit reads; the others have no free constant here."""
 _SHORTFALL = {"eV": 0.002, "nm": 0.5, "": 0.02}
 PRIORS: dict[str, tuple[float, float, bool]] = {
@@ -24,9 +24,12 @@ PRIORS: dict[str, tuple[float, float, bool]] = {
     "mixing_spread_two": (0.6, 0.4, True),
     "mixing_spread_one": (0.8, 0.4, True),
     "complexation_time": (1.0, 0.7, True),
+    "activation_energy": (0.5, 0.05, False),
     "octadecene_conversion": (1.0, 0.5, True),
     "octadecene_solubility": (1e-3, 2.0, True),
     "octadecene_enthalpy": (0.4, 0.1, False),
+    "opening_temperature": (125.0, 12.0, False),
+    "opening_enthalpy": (0.9, 0.15, False),
     "site_share": (0.15, 0.05, False),
 }
 """Centre, standard deviation, whether of the logarithm."""
