@@ -14,6 +14,19 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from surrogate_sim._cohort_steps import (
+    SMALLEST,
+    bear,
+    boosts,
+    drop_dissolved,
+    grow,
+    mean_monomer,
+    settle,
+    sum_of,
+    uptake,
+    weigh,
+)
+
 Array = NDArray[np.float64]
 COHORTS = 20
 FINE = 16
@@ -21,48 +34,46 @@ FEED_POINTS = 49
 """Steps within an interval of the feed's table."""
 _SHARE = 0.035  # largest relative change of monomer in a step while dots nucleate
 _MINOR = 2e-3  # share of all matter below which a cohort does not shorten the step
-_SMALLEST = 0.6  # nm; a dot that shrinks below one unit cell is dissolved
 
 
-@njit(cache=True)
-def supplied(time: float, times: Array, amounts: Array) -> float:
-    """Formula units supplied until `time` [mM]: the integral of a piecewise linear rate."""
-    if time <= times[0]:
-        return 0.0
+@njit(cache=True, inline="always")
+def supplied(time: float, times: Array, amounts: Array, place: int) -> tuple[float, int]:
+    """Formula units supplied until `time` [mM]: the integral of a piecewise linear rate.
+
+    `place` is where the interval of an earlier time begins; returns that of this one too.
+    """
     last = times.shape[0] - 1
+    if time <= times[0]:
+        return 0.0, 0
     if time >= times[last]:
-        return float(amounts[last])
-    place = np.searchsorted(times, time)
-    step = times[place] - times[place - 1]
-    part = (time - times[place - 1]) / step
-    return float(amounts[place - 1] + part * (amounts[place] - amounts[place - 1]))
+        return float(amounts[last]), last - 1
+    while times[place + 1] < time:
+        place += 1
+    part = (time - times[place]) / (times[place + 1] - times[place])
+    return float(amounts[place] + part * (amounts[place + 1] - amounts[place])), place
 
 
 @njit(cache=True)
 def nucleation(monomer: float, k: Array) -> tuple[float, float]:
     """Rate [µM/s] and size [nm] of nuclei at a monomer concentration [mM]."""
-    if monomer <= 1.0001 * k[1]:
+    if k[5] <= 0.0 or monomer <= 1.0001 * k[1]:
         return 0.0, k[7]
     ratio = math.log(monomer / k[1])
     return k[5] * math.exp(-k[6] / ratio**2), max(k[7], k[8] * k[2] / ratio)
 
 
 @njit(cache=True)
-def _merge(number: Array, size: Array, count: int) -> int:
-    """Join the two neighbours that differ least in size; number and volume are kept."""
-    best, least = 1, 1e300
-    for i in range(1, count):
-        apart = abs(size[i] - size[i - 1]) * (number[i] + number[i - 1])
-        if apart < least:
-            best, least = i, apart
-    total = number[best - 1] + number[best]
-    cube = number[best - 1] * size[best - 1] ** 3 + number[best] * size[best] ** 3
-    if total > 0.0:
-        size[best - 1] = (cube / total) ** (1.0 / 3.0)
-    number[best - 1] = total
-    for i in range(best, count - 1):
-        number[i], size[i] = number[i + 1], size[i + 1]
-    return count - 1
+def _taken_up(
+    number: Array, size: Array, there: Array, there_sizes: Array, fed: float, factor: float
+) -> float:
+    """Take up what is there, at most as much as was fed; return the monomer left [mM]."""
+    held = 0.0
+    for i in range(there.shape[0]):
+        held += 1e-3 * factor * there[i] * there_sizes[i] ** 3
+    fits = min(1.0, 0.9999 * fed / max(held, 1e-300))
+    for i in range(there.shape[0]):
+        number[i], size[i] = fits * there[i], there_sizes[i]
+    return fed - fits * held
 
 
 @njit(cache=True, fastmath=True, error_model="numpy")
@@ -100,73 +111,44 @@ def follow(
     """
     room = numbers.shape[1]
     number, size = np.zeros(room + 1), np.ones(room + 1)
-    grown, steep = np.empty(room + 1), np.empty(room + 1)
+    grown, boost = np.empty(room + 1), np.ones(room + 1)
+    lean, volume = np.empty(room + 1), np.empty(room + 1)
     count, now, place, steps = there.shape[0], begin, 0, 0
-    fed, held = supplied(begin, feed_times, feed_amounts), 0.0
-    for i in range(count):
-        held += 1e-3 * factor * there[i] * there_sizes[i] ** 3
-    fits = min(1.0, 0.9999 * fed / max(held, 1e-300))  # what came cannot hold more than was fed
-    for i in range(count):
-        number[i], size[i] = fits * there[i], there_sizes[i]
-    monomer = fed - fits * held
+    fed, at = supplied(begin, feed_times, feed_amounts, 0)
+    monomer = _taken_up(number, size, there, there_sizes, fed, factor)
     while place < times.shape[0] and times[place] <= begin:
         place += 1
     supply_end = feed_times[feed_times.shape[0] - 1]
     step = 1e-3 * times[0]
     if supply_end > 0.0:
         step = min(step, 1e-4 * supply_end)
+    open_until = switch * (1.0 - 1e-12)
+    k = bare if now < open_until else capped
+    boosts(size, boost, count, k[2])
     while place < times.shape[0]:
         steps += 1
-        k = bare if now < switch * (1.0 - 1e-12) else capped
+        if now >= open_until and k is bare:
+            k = capped
+            boosts(size, boost, count, k[2])
         ahead = times[place] - now
         last = step >= ahead * (1.0 - 1e-9)
         dt = ahead if last else step
-        if now < switch * (1.0 - 1e-12) and now + dt > switch:
+        if now < open_until and now + dt > switch:
             dt, last = switch - now, False
-        fed = supplied(now + dt, feed_times, feed_amounts)
-        rate = (fed - supplied(now, feed_times, feed_amounts)) / dt
-        monomer_fed = max(fed, 1e-9)
-        # Monomer relaxes towards the balance of feed and uptake within the step.
-        pull, hold = 0.0, 0.0
-        for i in range(count):
-            lean = k[0] / (1.0 + size[i] / k[3])
-            take = 3e-3 * factor * number[i] * size[i] ** 2 * lean
-            pull += take
-            steep[i] = k[1] * math.exp(min(k[2] / size[i], 60.0))
-            hold += take * steep[i]
-        middle = monomer + 0.5 * dt * rate
-        if pull * dt > 1e-9:
-            steady = (rate + hold) / pull
-            x = pull * dt
-            middle = steady + (monomer - steady) * (-math.expm1(-x) / x)
-        middle = max(middle, 0.0)
-        held, lost, largest = 0.0, False, 0.0
-        for i in range(count):
-            lean = k[0] / (1.0 + size[i] / k[3])
-            first = lean * (middle - steep[i])
-            half = max(size[i] + 0.5 * dt * first, 0.5 * size[i])
-            lean = k[0] / (1.0 + half / k[3])
-            apart = k[2] * (1.0 / half - 1.0 / size[i])
-            if abs(apart) < 0.2:  # e^x to third order, which is within 1e-4
-                turned = 1.0 + apart * (1.0 + apart * (0.5 + apart / 6.0))
-            else:
-                turned = math.exp(min(apart, 60.0))
-            second = lean * (middle - steep[i] * turned)
-            grown[i] = max(size[i] + dt * second, 0.1)
-            if grown[i] < _SMALLEST:
-                lost = True
-            else:
-                volume = 1e-3 * factor * number[i] * grown[i] ** 3
-                held += volume
-                if volume > _MINOR * monomer_fed:
-                    largest = max(largest, abs(grown[i] / size[i] - 1.0))
+        ends, ahead_at = supplied(now + dt, feed_times, feed_amounts, at)
+        pull, hold = uptake(number, size, boost, lean, count, k, factor)
+        middle = mean_monomer(monomer, (ends - fed) / dt, pull, hold, dt)
+        grow(size, boost, lean, grown, count, k, middle, dt)
+        held, largest, smallest = weigh(
+            number, size, grown, volume, count, factor, _MINOR * max(ends, 1e-9)
+        )
         born, seed = nucleation(middle, k)
         units = 1e-3 * factor * seed**3
-        born = min(born * dt, 0.5 * max(fed - held, 0.0) / units)
+        born = min(born * dt, 0.5 * max(ends - held, 0.0) / units)
         born = born if born > 1e-12 else 0.0
-        left = fed - held - born * units
+        left = ends - held - born * units
         change = abs(left - monomer) / max(max(left, monomer), 3.0 * k[1])
-        active = born * dt > 0.0 and born > 1e-4 * (number[:count].sum() + 1e-9)
+        active = born > 0.0 and born * dt > 0.0 and born > 1e-4 * sum_of(number, count)
         limit = _SHARE if active else 10.0 * _SHARE
         worst = max(change / limit, largest / (2.0 * _SHARE))
         if left < 0.0:
@@ -174,21 +156,12 @@ def follow(
         if worst > 2.0 and dt > 1e-9 * times[place]:
             step = dt * max(0.25, 1.0 / worst)
             continue
-        for i in range(count):
-            size[i] = grown[i]
-        if lost:
-            kept = 0
-            for i in range(count):
-                if size[i] >= _SMALLEST:
-                    number[kept], size[kept] = number[i], size[i]
-                    kept += 1
-            count = kept
-        if born > 1e-12:
-            number[count], size[count] = born, seed
-            count += 1
-            if count > room:
-                count = _merge(number, size, count)
-        monomer = max(left, 0.0)
+        settle(size, grown, boost, count, k[2])
+        if smallest < SMALLEST:
+            count = drop_dissolved(number, size, boost, count)
+        if born > 0.0:
+            count = bear(number, size, boost, count, room, born, seed, k[2])
+        monomer, fed, at = max(left, 0.0), ends, ahead_at
         now += dt
         if last:
             now = times[place]
@@ -197,8 +170,7 @@ def follow(
             for i in range(count):
                 numbers[place, i], sizes[place, i] = number[i], size[i]
             place += 1
-            step = max(step, dt)
-        step = max(step, dt) * 1.0 if last else dt
+        step = max(step, dt) if last else dt
         step *= min(1.6, 1.0 / max(worst, 1e-3)) if worst > 0.7 else 1.6
         step = max(step, 1e-10 * times[min(place, times.shape[0] - 1)])
     return steps
@@ -246,8 +218,9 @@ def feed_table(
                 x *= math.exp(-energy * chill / (1.0 - chill))
             begin, end = middle - 0.5 * step, middle + 0.5 * step
             entered = (min(end, mixing) - min(begin, mixing)) / mixing
-            mean = -math.expm1(-x) / x if x > 1e-9 else 1.0
-            left = left * math.exp(-x) + entered * mean
+            lost = -math.expm1(-x)
+            mean = lost / x if x > 1e-9 else 1.0
+            left = left * (1.0 - lost) + entered * mean
         made[i] = max(min(time[i], mixing) / mixing - left, made[i - 1])
     for i in range(points):
         made[i] /= made[points - 1]

@@ -8,46 +8,32 @@ fractions, times [s], temperatures [K], edges [nm].
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
 from surrogate_sim import flow_formation, optics
+from surrogate_sim.flow_chemistry import (
+    ACID_MOLAR,
+    LEAST,
+    Composition,
+    Constants,
+    arrhenius,
+    conversion_time,
+    coverage,
+    formula_units,
+    mix,
+    open_sites,
+    smooth_least,
+    stacked,
+)
 from surrogate_sim.flow_formation import Formation, Model
 from surrogate_sim.materials import BOLTZMANN, ROOM
 from surrogate_sim.parameters import FlowParameters
 
 Array = NDArray[np.float64]
-Constants = Mapping[str, float]
-KELVIN = 273.15
-_ACID_MOLAR = 3.17  # mol/L of neat oleic acid (physics specification 3.3)
-_PAIRS = 0.1
-"""Ligand pairs that the opening temperature is stated for [mol/L]; the reference feed's."""
-_LEAST = 1e-6
-_HOT = 433.15
-"""Temperature that the conversion time in octadecene is stated for [K]."""
-
-
-@dataclass(frozen=True, slots=True)
-class Composition:
-    """Contents of a solution: species [mM], ligands as volume fractions, chain length [atoms].
-
-    `branching` is the share of the ligands that is branched.
-    """
-
-    lead: float = 0.0
-    caesium: float = 0.0
-    bromide: float = 0.0
-    chloride: float = 0.0
-    iodide: float = 0.0
-    zinc: float = 0.0
-    acid: float = 0.0
-    amine: float = 0.0
-    ligand_length: float = 18.0
-    branching: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,42 +89,6 @@ class Product:
     dissolved: Composition
 
 
-def mix(parts: list[tuple[float, Composition]]) -> Composition:
-    """Mix volumes of solutions (additive volumes); chain length by ligand volume."""
-    total = sum(volume for volume, _ in parts)
-    if total <= 0.0:
-        return Composition()
-    sums = {
-        f.name: sum(v * getattr(c, f.name) for v, c in parts) / total for f in fields(Composition)
-    }
-    ligand = sum(v * (c.acid + c.amine) for v, c in parts)
-    weighted = sum(v * (c.acid + c.amine) * c.ligand_length for v, c in parts)
-    sums["ligand_length"] = weighted / ligand if ligand > 0.0 else 18.0
-    branched = sum(v * (c.acid + c.amine) * c.branching for v, c in parts)
-    sums["branching"] = branched / ligand if ligand > 0.0 else 0.0
-    return Composition(**sums)
-
-
-def _smooth_least(*values: float, sharpness: float = 6.0) -> float:
-    """Smooth minimum of positive numbers: (sum x^-p)^(-1/p), never above the least."""
-    powers = [max(v, _LEAST) ** -sharpness for v in values]
-    return float(sum(powers) ** (-1.0 / sharpness))
-
-
-def formula_units(feed: Composition, temperature: float, f: Constants) -> float:
-    """Formula units CsPbBr3 in dots [mM]: the scarcest ion, less what stays dissolved.
-
-    Lead that Cs4PbBr6 takes (4 Cs per Pb) at high Cs:Pb is lost to the dots.
-    """
-    limit = _smooth_least(feed.lead, feed.caesium, feed.bromide / f["bromide_need"])
-    ratio = feed.caesium / max(feed.lead, _LEAST)
-    kept = float(expit((f["depletion_ratio"] - ratio) / f["depletion_width"]))
-    warm = np.exp(f["solubility_enthalpy"] / BOLTZMANN * (1.0 / ROOM - 1.0 / temperature))
-    acid = max(feed.acid, _LEAST) / f["reference_acid"]
-    dissolved = f["solubility"] * acid ** f["solubility_acid"] * float(warm)
-    return float(limit * kept * max(0.0, 1.0 - dissolved / max(limit, _LEAST)))
-
-
 def formation(feed: Composition, at: Conditions, p: FlowParameters) -> Formation:
     """Return what decides how dots form of a feed under conditions.
 
@@ -149,24 +99,24 @@ def formation(feed: Composition, at: Conditions, p: FlowParameters) -> Formation
     growth until heat opens them (`open_sites`).
     """
     f, warm = p.flow, at.temperature
-    slow = _conversion_time(warm, at.octadecene, f)
+    slow = conversion_time(warm, at.octadecene, f)
     feeding = at.mixing_time + slow
-    acid, amine = max(feed.acid, _LEAST), max(feed.amine, 1e-4)
+    acid, amine = np.maximum(feed.acid, LEAST), np.maximum(feed.amine, 1e-4)
     complexed = feeding / (feeding + f["complexation_time"])
     solubility = f["crystal_solubility"] * (acid / f["reference_acid"]) ** (
         f["acid_exponent"] * complexed
     )
     if at.octadecene:
-        solubility *= f["octadecene_solubility"] * _arrhenius(f["octadecene_enthalpy"], warm)
+        solubility *= f["octadecene_solubility"] * arrhenius(f["octadecene_enthalpy"], warm)
     else:
-        solubility *= _arrhenius(f["crystal_enthalpy"], warm)
-    growth = f["growth"] * _arrhenius(f["growth_energy"], warm)
+        solubility *= arrhenius(f["crystal_enthalpy"], warm)
+    growth = f["growth"] * arrhenius(f["growth_energy"], warm)
     growth *= (amine / acid) ** (-f["amine_exponent"] * (1.0 - feed.branching))
     growth *= (feed.ligand_length / 18.0) ** f["chain_exponent"]
     growth *= 1.0 + f["branching_growth"] * feed.branching
     if at.octadecene:
         growth *= open_sites(feed, warm, f)
-    cold = max(warm - at.entry, 0.0) / warm if at.octadecene else 0.0
+    cold = np.maximum(warm - at.entry, 0.0) / warm if at.octadecene else 0.0
     return Formation(
         units=formula_units(feed, warm, f),
         mixing_time=at.mixing_time,
@@ -186,24 +136,6 @@ def formation(feed: Composition, at: Conditions, p: FlowParameters) -> Formation
     )
 
 
-def open_sites(feed: Composition, temperature: float, f: Constants) -> float:
-    """Share of growth sites that no alkylammonium pair holds in octadecene (Langmuir).
-
-    Alkylammonium competes with caesium for the faces' sites until heat drives it off (van 't
-    Hoff): at 90 to 100 degC faces stay closed and platelets a few cells thin come, at 130 degC
-    cubes (Bekenstein 2015, J. Am. Chem. Soc.); which faces grow is set by temperature and by how
-    strongly ligands bind (Burlakov 2020, J. Phys. Chem. Lett.). Half are open at
-    `opening_temperature` beside `_PAIRS` of pairs of C18; shorter and branched ones bind as in
-    `coverage`.
-    """
-    half = f["opening_temperature"] + KELVIN
-    pair = _smooth_least(feed.acid, feed.amine, sharpness=4.0) * _ACID_MOLAR
-    affinity = (feed.ligand_length / 18.0) ** f["coverage_chain"]
-    affinity *= 1.0 - (1.0 - f["branching_coverage"]) * feed.branching
-    cold = np.exp(f["opening_enthalpy"] / BOLTZMANN * (1.0 / temperature - 1.0 / half))
-    return float(1.0 / (1.0 + affinity * float(cold) * pair / _PAIRS))
-
-
 def mixing_spread(mixing_time: float, two_phase: bool, f: Constants) -> float:
     """Standard deviation of the logarithm of local mixing times that formation meets.
 
@@ -212,31 +144,6 @@ def mixing_spread(mixing_time: float, two_phase: bool, f: Constants) -> float:
     """
     whole = f["mixing_spread_two"] if two_phase else f["mixing_spread_one"]
     return float(whole * np.exp(-f["reaction_time"] / mixing_time))
-
-
-def _conversion_time(temperature: float, octadecene: bool, f: Constants) -> float:
-    """First-order time of solute into monomer [s]."""
-    if not octadecene:
-        return f["conversion_time"] / _arrhenius(f["activation_energy"], temperature)
-    hot = _arrhenius(f["activation_energy"], _HOT)
-    return f["octadecene_conversion"] * hot / _arrhenius(f["activation_energy"], temperature)
-
-
-def _arrhenius(energy: float, temperature: float) -> float:
-    return float(np.exp(energy / BOLTZMANN * (1.0 / ROOM - 1.0 / temperature)))
-
-
-def coverage(feed: Composition, temperature: float, f: Constants) -> float:
-    """Share of the surface that acid-amine ion pairs cap (Langmuir; the scarcer one limits).
-
-    Heat desorbs them (van 't Hoff); branched chains pack worse.
-    """
-    pair = _smooth_least(feed.acid, feed.amine, sharpness=4.0) * _ACID_MOLAR
-    affinity = f["coverage_affinity"] * (feed.ligand_length / 18.0) ** f["coverage_chain"]
-    affinity *= _arrhenius(-f["desorption_enthalpy"], temperature)
-    affinity *= 1.0 - (1.0 - f["branching_coverage"]) * feed.branching
-    crowd = 1.0 + feed.lead / 20.0  # more surface shares the ligands of a concentrated feed
-    return float(affinity * pair / (crowd + affinity * pair))
 
 
 def trap_density(
@@ -252,18 +159,20 @@ def trap_density(
 
     A halide site is a trap where neither a ligand pair nor excess bromide fills it; excess lead
     draws iodide from the surface. Time in heat anneals what growth froze in (second order).
+    Of columns (`stacked`), shape (r, n).
     """
-    per_lead = feed.bromide / max(feed.lead, _LEAST)
-    vacancy = float(expit((f["bromide_full"] - per_lead) / f["bromide_width"]))
-    excess = max(per_lead - 5.0, 0.0)
-    pair = _smooth_least(feed.acid, feed.amine, sharpness=4.0) * _ACID_MOLAR
-    free_amine = max(feed.amine * _ACID_MOLAR - pair, 0.0)
-    free_acid = max(feed.acid * _ACID_MOLAR - pair, 0.0)
-    per_caesium = feed.lead / max(feed.caesium, _LEAST)
-    rich = float(np.logaddexp(0.0, 8.0 * (1.0 / max(per_caesium, _LEAST) - 1.0)) / 8.0)
+    lead = np.maximum(feed.lead, LEAST)
+    per_lead = feed.bromide / lead
+    vacancy = expit((f["bromide_full"] - per_lead) / f["bromide_width"])
+    excess = np.maximum(per_lead - 5.0, 0.0)
+    pair = smooth_least(feed.acid, feed.amine, sharpness=4.0) * ACID_MOLAR
+    free_amine = np.maximum(feed.amine * ACID_MOLAR - pair, 0.0)
+    free_acid = np.maximum(feed.acid * ACID_MOLAR - pair, 0.0)
+    per_caesium = feed.lead / np.maximum(feed.caesium, LEAST)
+    rich = np.logaddexp(0.0, 8.0 * (1.0 / np.maximum(per_caesium, LEAST) - 1.0)) / 8.0
     fast = f["reaction_time"] / (at.mixing_time + f["reaction_time"])
     unfilled = f["site_share"] + (1.0 - f["site_share"]) * vacancy
-    healed = f["anneal_rate"] * _arrhenius(f["anneal_energy"], at.temperature) * at.growth_time
+    healed = f["anneal_rate"] * arrhenius(f["anneal_energy"], at.temperature) * at.growth_time
     base = (f["trap_floor"] + f["trap_uncovered"] * unfilled * (1.0 - covered) ** 2) + (
         f["trap_bromide"] * vacancy
         + f["trap_excess_bromide"] * excess**2
@@ -272,7 +181,7 @@ def trap_density(
         + f["trap_lead_poor"] * rich
         + f["trap_fast_mixing"] * fast**2
     ) / (1.0 + healed)
-    bound = f["trap_lead_iodide"] * max(per_caesium - 1.0, 0.0)
+    bound = f["trap_lead_iodide"] * np.maximum(per_caesium - 1.0, 0.0)
     halide = f["trap_chloride"] * chloride + (f["trap_iodide"] + bound) * iodide
     return np.asarray(base + halide + f["trap_salt"] * salt)
 
@@ -303,7 +212,7 @@ def exchange_progress(
     Surface exchange, k1 ~ C_s / (1 + K acid) and falling with ligand, then intraparticle
     diffusion, tau ~ L^2.
     """
-    heat = _arrhenius(f["exchange_activation"], temperature)
+    heat = arrhenius(f["exchange_activation"], temperature)
     barrier = (1.0 + f["exchange_acid"] * liquid.acid) * (
         1.0 + f["exchange_ligand"] * (liquid.acid + liquid.amine)
     )
@@ -364,7 +273,7 @@ def observed(
     total = max(float(number.sum()), 1e-300)
     size = float(number @ edge) / total
     variance = max(float(number @ edge**2) / total - size**2, 0.0)
-    spread = float(np.sqrt(variance)) / max(size, _LEAST)
+    spread = float(np.sqrt(variance)) / max(size, LEAST)
     return Product(
         ensemble,
         mean,
@@ -412,3 +321,25 @@ def _dissolved(joined: Composition, amount: Array, chloride: Array, iodide: Arra
         ligand_length=joined.ligand_length,
         branching=joined.branching,
     )
+
+
+__all__ = [
+    "Composition",
+    "Conditions",
+    "Constants",
+    "Product",
+    "coverage",
+    "equilibrium_fraction",
+    "exchange",
+    "exchange_progress",
+    "formation",
+    "formula_units",
+    "mix",
+    "mixing_spread",
+    "observed",
+    "open_sites",
+    "product",
+    "sizes",
+    "stacked",
+    "trap_density",
+]

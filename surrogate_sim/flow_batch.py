@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from surrogate_sim import flow, flow_formation, hydrodynamics, optics
 from surrogate_sim.flow import Composition, Conditions, Product
+from surrogate_sim.flow_formation import CLASSES
 from surrogate_sim.materials import HC, ROOM, emission_energy, lattice, stokes_shift
 from surrogate_sim.parameters import FlowParameters, nominal
 
@@ -55,9 +57,18 @@ class Batch:
 def evaluate(passages: Sequence[Passage], parameters: FlowParameters | None = None) -> Batch:
     """Evaluate passages at once; their residence times must have the same number of shares."""
     p = parameters or nominal()
-    formations = [flow.formation(x.feed, x.at, p) for x in passages]
-    times = np.array([np.sort(x.at.growth_time * x.at.spread) for x in passages])
-    edges, bound = flow_formation.form_many(formations, times)
+    growth = np.array([x.at.growth_time for x in passages])
+    spread = np.array([x.at.spread for x in passages])
+    times = np.sort(growth[:, None] * spread, axis=1)
+    hot = np.array([x.at.octadecene for x in passages])
+    edges = np.empty((len(passages), flow_formation.ELEMENTS, times.shape[1], CLASSES))
+    bound = np.empty(edges.shape[:3])
+    for those in (np.flatnonzero(~hot), np.flatnonzero(hot)):
+        if len(those) == 0:
+            continue
+        chosen = [passages[int(i)] for i in those]
+        what = flow.formation(flow.stacked([x.feed for x in chosen]), _columns(chosen), p)
+        edges[those], bound[those] = flow_formation.form_many(what, times[those])
     size = np.moveaxis(edges, 1, 2)
     count = int(np.prod(size.shape[1:]))
     share = np.array([x.share for x in passages])[:, None, None, None]
@@ -68,7 +79,7 @@ def evaluate(passages: Sequence[Passage], parameters: FlowParameters | None = No
 def _light(passages: Sequence[Passage], edge: Array, amount: Array, p: FlowParameters) -> Batch:
     """Exchange, cap and light of all classes, shape (r, n) each."""
     c = p.materials
-    chloride, iodide, traps = np.zeros_like(edge), np.zeros_like(edge), np.zeros_like(edge)
+    chloride, iodide = np.zeros_like(edge), np.zeros_like(edge)
     for i, x in enumerate(passages):
         if x.at.exchange_time > 0.0:
             time = np.repeat(x.at.exchange_time * x.at.spread, edge.shape[1] // x.at.spread.size)
@@ -77,11 +88,8 @@ def _light(passages: Sequence[Passage], edge: Array, amount: Array, p: FlowParam
                 x.joined, units, edge[i], time, x.at.at_probe, p.flow
             )
             amount[i] *= kept
-        covered = flow.coverage(x.feed, x.at.at_probe, p.flow)
-        traps[i] = flow.trap_density(
-            x.feed, x.at, covered, chloride[i], iodide[i], x.joined.zinc, p.flow
-        )
-    heat = np.repeat(np.array([x.at.at_probe for x in passages])[:, None], edge.shape[1], axis=1)
+    heat = np.array([x.at.at_probe for x in passages])[:, None]
+    traps = _traps(passages, heat, chloride, iodide, p.flow)
     lifetime = optics.radiative_lifetime(edge, chloride, iodide, c)
     yields = optics.quantum_yield(optics.mean_traps(edge, traps, c), lifetime, heat, c)
     energy = emission_energy(edge, chloride, iodide, heat, c)
@@ -100,6 +108,29 @@ def _light(passages: Sequence[Passage], edge: Array, amount: Array, p: FlowParam
         spread = np.sqrt(np.maximum((number * edge**2).sum(axis=1) - size**2, 0.0)) / size
         quantum_yield = light.sum(axis=1) / taken.sum(axis=1)
     return Batch(size, spread, amount.sum(axis=1), mean, _FWHM * np.sqrt(variance), quantum_yield)
+
+
+def _traps(
+    passages: Sequence[Passage], heat: Array, chloride: Array, iodide: Array, f: flow.Constants
+) -> Array:
+    """Surface traps of all classes, shape (r, n) [1/nm2]; columns go through the chemistry."""
+    feed = flow.stacked([x.feed for x in passages])
+    at = _columns(passages)
+    salt: Any = np.array([x.joined.zinc for x in passages])[:, None]
+    covered = flow.coverage(feed, heat, f)  # type: ignore[arg-type]
+    return flow.trap_density(feed, at, covered, chloride, iodide, salt, f)
+
+
+def _columns(passages: Sequence[Passage]) -> Any:
+    """Conditions whose fields are columns, shape (r, 1); the solvent is the first one's."""
+    rows = [
+        (x.at.mixing_time, x.at.growth_time, x.at.temperature, x.at.mixing_spread, x.at.entry)
+        for x in passages
+    ]
+    mixing, growth, warm, uneven, entry = np.array(rows).T[..., None]
+    return Conditions(
+        mixing, growth, 0.0, np.ones(1), warm, uneven, entry, None, passages[0].at.octadecene
+    )
 
 
 def one(passage: Passage, parameters: FlowParameters | None = None) -> tuple[Product, float]:

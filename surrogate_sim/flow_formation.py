@@ -10,10 +10,9 @@ element, the *reduced* one follows cohorts along its characteristics; the physic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Literal
+from functools import cache, lru_cache
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +33,12 @@ _BINS = 72
 _SCALE = 1e-3  # the balance counts in thousandths of its units, so that traces cost no steps
 _TOLERANCE = 1e-3
 _BULK = 30.0  # nm; larger crystals are bulk, which both models follow by cohorts
+_SUPPLY = (
+    "units", "mixing_time", "mixing_spread", "conversion_time", "conversion_energy", "cold",
+    "heating_time",
+)  # fmt: skip
+_RATES = 8  # of `Rates.packed` that a formation sets; the others keep their defaults
+_DEFAULTS = population.Rates().packed()
 _BURST = 5  # place of the burst in `Rates.packed`
 _TAIL = 6.0  # conversion times after which the surface counts as capped
 
@@ -134,33 +139,39 @@ def _rounded(value: float) -> float:
     return float(f"{value:.4e}")
 
 
-def form_many(what: Sequence[Formation], times: Array) -> tuple[Array, Array]:
+def form_many(what: Any, times: Array) -> tuple[Array, Array]:
     """Form dots of many recipes at once by the reduced model.
 
     Args:
-        what: What decides formation, r of them.
+        what: A `Formation` whose fields are numbers or columns, shape (r, 1), of r recipes.
         times: Shape (r, t), rising [s].
 
     Returns:
         Sizes, shape (r, e, t, c) [nm], and bound units, shape (r, e, t) [mmol/L].
     """
-    names = (
-        "units", "mixing_time", "mixing_spread", "conversion_time", "conversion_energy", "cold",
-        "heating_time",
-    )  # fmt: skip
-    rows = [[*(getattr(w, n) for n in names), _TAIL, 1.0 / w.cell] for w in what]
-    shape = (len(what), len(_NODES), times.shape[1])
-    edges, volume = np.empty((*shape, CLASSES)), np.empty(shape)
-    bare = np.array([w.rates(False).packed() for w in what])
+    count = len(times)
+    table = np.empty((len(Formation.__slots__), count))
+    for row, name in zip(table, Formation.__slots__, strict=True):
+        row[:] = np.ravel(getattr(what, name))
+    of = Formation(*table)
+    values = np.array(
+        [*(getattr(of, n) for n in _SUPPLY), np.full(count, _TAIL), 1.0 / of.cell]
+    ).T.copy()
+    bare = np.empty((count, len(_DEFAULTS)))
+    bare[:] = _DEFAULTS
+    for i, rate in enumerate(of.rates(False).first(_RATES)):
+        bare[:, i] = rate
     capped = bare.copy()
-    capped[:, 0] *= [w.bare for w in what]
+    capped[:, 0] *= of.bare
     capped[:, _BURST] = 0.0
-    kernels.form_many(np.array(rows), _NODES, bare, capped, times, edges, volume)
-    bound = 1e-3 * volume / np.array([w.cell for w in what])[:, None, None]
-    weights = _interpolation(_scores())
+    shape = (count, len(_NODES), times.shape[1])
+    edges, volume = np.empty((*shape, CLASSES)), np.empty(shape)
+    kernels.form_many(values, _NODES, bare, capped, np.ascontiguousarray(times), edges, volume)
+    bound = 1e-3 * volume / table[-1][:, None, None]
+    weights, between = _weights()
     sizes = np.log(np.where(np.isfinite(edges), edges, 2.0))
     held = np.where(bound > 1e-6, bound, 0.0)
-    share = np.einsum("en,rnt->ret", _between(_scores()), held)
+    share = np.einsum("en,rnt->ret", between, held)
     return np.exp(np.einsum("en,rntc->retc", weights, sizes)), share
 
 
@@ -170,10 +181,16 @@ def _formed(what: Formation, longest: float, model: Model) -> Growth:
     solved = [_element(what, float(z), time, model) for z in _NODES]
     sizes = np.log(np.array([s for s, _ in solved]))
     bound = np.array([b for _, b in solved])
-    weights = _interpolation(_scores())
+    weights, between = _weights()
     edge = np.exp(np.tensordot(weights, sizes, axes=(1, 0)))
-    share = _between(_scores()) @ bound
+    share = between @ bound
     return Growth(time, edge, share)
+
+
+@cache
+def _weights() -> tuple[Array, Array]:
+    """Weights of sizes and of amounts of the solved elements in all, shape (ELEMENTS, 3) each."""
+    return _interpolation(_scores()), _between(_scores())
 
 
 def _scores() -> Array:

@@ -13,8 +13,10 @@ solution [mM]. Any twin may use it: it knows rates and grids, no chemistry.
 from __future__ import annotations
 
 import math
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,7 +139,11 @@ class Rates:
 
     def packed(self) -> Array:
         """Constants in the order that the compiled right-hand side expects."""
-        return np.array(astuple(self)[:15], dtype=np.float64)
+        return np.array(_PACKED(self), dtype=np.float64)
+
+    def first(self, count: int) -> tuple[Any, ...]:
+        """Return the first `count` constants as they are, columns included."""
+        return _PACKED(self)[:count]
 
     def share(self, length: Array) -> Array:
         """Factor s of the coalescence kernel K0 s(L1) s(L2), shape of `length` [nm]."""
@@ -158,6 +164,9 @@ class Rates:
         below = gammainc(order, order * (grid.edges / self.nucleus) ** 3)
         share = np.diff(below)
         return np.asarray(share / share.sum())
+
+
+_PACKED = attrgetter(*(f.name for f in fields(Rates)[:15]))
 
 
 @dataclass(frozen=True)

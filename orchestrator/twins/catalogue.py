@@ -122,7 +122,7 @@ TWINS: Mapping[str, Twin] = {
             "Abdel-Latif et al., Flow synthesis of metal halide perovskite quantum dots: from "
             "rapid parameter space mapping to AI-guided modular manufacturing",
             "flow",
-            ("flow", "flow_formation", "hydrodynamics"),
+            ("flow", "flow_chemistry", "flow_formation", "hydrodynamics"),
         ),
     )
 }

@@ -129,6 +129,20 @@ def test_a_batch_is_what_its_recipes_are_one_by_one() -> None:
         assert at_once.quantum_yield[i] == pytest.approx(seen.quantum_yield, rel=0.02)
 
 
+def test_a_batch_gives_each_recipe_what_it_gets_alone() -> None:
+    """Recipes share a kernel and arrays; neither neighbours nor solvents may reach across."""
+    passages = flow_batch.example(12, seed=7)
+    salted = replace(passages[3], joined=replace(passages[3].joined, zinc=20.0, iodide=40.0))
+    passages[3] = replace(salted, at=replace(salted.at, exchange_time=20.0))
+    hot = replace(passages[5].at, temperature=433.15, octadecene=True)
+    passages[5] = replace(passages[5], at=hot)
+    together = flow_batch.evaluate(passages)
+    for i, passage in enumerate(passages):
+        alone = flow_batch.evaluate([passage])
+        for name in ("edge", "dispersion", "units", "energy", "width", "quantum_yield"):
+            assert getattr(together, name)[i] == pytest.approx(getattr(alone, name)[0], rel=1e-9)
+
+
 def test_branched_ligands_make_larger_dots_that_are_capped_worse() -> None:
     """Li 2020."""
     linear, branched = (
