@@ -93,6 +93,7 @@ class FlowSynthesisStation:
         self._plant_now: FlowPlant | None = None
         self._settings = settings or FlowSettings()
         self._stocks = flow_line.all_stocks()
+        self._inlets = {s.name: Composition(**asdict(s.contents)) for s in self._stocks}
         self._state: dict[str, Any] = {}
         self._rig: FlowRig | None = None
         self._open = False
@@ -185,7 +186,7 @@ class FlowSynthesisStation:
         geometry = flow_line.GEOMETRY
         return FlowPlant(
             Line(**asdict(geometry)),
-            {s.name: Composition(**asdict(s.contents)) for s in self._stocks},
+            self._inlets,
             {s.name: s.stage for s in self._stocks},
             self._parameters,
             self._state or None,

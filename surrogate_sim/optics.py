@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erf, hyp1f1
 
+from surrogate_sim import _light_kernels
 from surrogate_sim.materials import BOLTZMANN, HC, ROOM, emission_energy, lattice, stokes_shift
 
 Array = NDArray[np.float64]
@@ -101,12 +102,13 @@ def absorption_coefficient(
         width: FWHM of one dot's line [eV], of the shape of `exciton`, which then broadens the
             continuum as well; None is the constant width, and a continuum with a sharp onset.
     """
-    e, x = np.broadcast_arrays(np.asarray(energy, float), np.asarray(exciton, float))
+    e, x = np.asarray(energy, float), np.asarray(exciton, float)
     matched = np.maximum(_HIGH, x + 0.35)
     below = _edge_shape(np.minimum(e, matched), x, matched, c, width) / _edge_shape(
         matched, x, matched, c, width
     )
-    return np.asarray(plateau_absorption(np.maximum(e, matched), c) * below)
+    above = plateau_absorption(np.maximum(e, matched), c)
+    return np.asarray(above * below)
 
 
 def _edge_shape(
@@ -154,8 +156,17 @@ def absorbance(
 ) -> NDArray[np.float64]:
     """Decadic absorbance of the ensemble over `path` [mm] at photon energies, shape (m,)."""
     exciton = ensemble.energy(c) + stokes_shift(ensemble.edge, c)
-    coefficient = absorption_coefficient(energy[:, None], exciton[None, :], c)
-    return np.asarray(coefficient @ ensemble.volume_fraction(c) * (path * 0.1 / _LN10))
+    matched = np.maximum(_HIGH, exciton + 0.35)
+    total = _light_kernels.edges(
+        np.asarray(energy, float),
+        plateau_absorption(energy, c),
+        exciton,
+        matched,
+        plateau_absorption(matched, c),
+        ensemble.volume_fraction(c),
+        (c["exciton_width"] / _FWHM, c["step_share"], c["exciton_strength"]),
+    )
+    return np.asarray(total * (path * 0.1 / _LN10))
 
 
 def emission_shape(
@@ -170,8 +181,8 @@ def emission_shape(
     weight = absorbed_share(ensemble, excitation, c) * ensemble.quantum_yield
     width = linewidth(ensemble.edge, ensemble.chloride, ensemble.iodide, ensemble.temperature, c)
     sigma = width / _FWHM
-    reduced = (energy[:, None] - centre[None, :]) / sigma[None, :]
-    return np.asarray(np.exp(-0.5 * reduced**2) @ (weight / (sigma * np.sqrt(2.0 * np.pi))))
+    height = weight / (sigma * np.sqrt(2.0 * np.pi))
+    return np.asarray(_light_kernels.lines(np.asarray(energy, float), centre, sigma, height))
 
 
 def absorbed_share(ensemble: Ensemble, excitation: float, c: Mapping[str, float]) -> Array:

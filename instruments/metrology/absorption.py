@@ -96,6 +96,22 @@ def edge_model(energy: Array, parameters: Array) -> Array:
     return model
 
 
+def edge_slopes(energy: Array, parameters: Array) -> Array:
+    """Derivatives of `edge_model` by its parameters, shape (n, 6)."""
+    _, centre, sigma, exciton, step, growth = parameters
+    offset = energy - centre
+    z = offset / sigma
+    bell = np.exp(-0.5 * z**2)
+    rise = 0.5 * (1.0 + erf(z / np.sqrt(2.0)))
+    root = np.sqrt(np.clip(offset, 0.0, None))
+    slope = bell / (np.sqrt(2.0 * np.pi) * sigma) * (step + growth * root)
+    fall = np.where(root > 0.0, 0.5 / np.maximum(root, 1e-9), 0.0)
+    by_centre = exciton * bell * z / sigma - slope - rise * growth * fall
+    by_width = exciton * bell * z**2 / sigma - slope * z
+    columns = [np.ones_like(z), by_centre, by_width, bell, rise, rise * root]
+    return np.stack(columns, axis=1)
+
+
 def first_exciton(spectrum: Spectrum, emission: float) -> Exciton:
     """Fit the first exciton near the emission line.
 
@@ -137,6 +153,7 @@ def _fit_edge(
     result = least_squares(
         lambda p: (edge_model(energy, p) - values) / noise,
         guess,
+        jac=lambda p: edge_slopes(energy, p) / noise,
         bounds=bounds,
         x_scale=np.array([contrast, 0.05, 0.05, contrast, contrast, contrast]),
         max_nfev=80,

@@ -21,6 +21,7 @@ def instrument_generator(lab_seed: int, key: AttemptKey, instrument: str) -> np.
     """
     digest = hashlib.sha256(instrument.encode()).digest()
     words = [int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4)]
-    return np.random.default_rng(
-        np.random.SeedSequence([lab_seed, key.trial, key.attempt, *words])
-    )
+    entropy = [lab_seed, key.trial, key.attempt, *words]
+    if max(entropy) < 2**32:  # the same stream; words spare numpy the splitting of integers
+        return np.random.default_rng(np.random.SeedSequence(np.array(entropy, np.uint32)))
+    return np.random.default_rng(np.random.SeedSequence(entropy))

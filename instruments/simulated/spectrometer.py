@@ -8,6 +8,7 @@ section 5).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,7 @@ _DYE_ENERGY, _DYE_WIDTH = 2.72, 0.50  # eV: maximum near 455 nm, FWHM about 85 n
 _HC = 1239.841984
 
 
+@cache
 def lamp_shape() -> Array:
     """Spectrum of a deuterium-halogen lamp on the detector, relative, shape (3648,) (assumed)."""
     halogen = np.exp(-0.5 * ((AXIS - 720.0) / 190.0) ** 2)
@@ -50,6 +52,7 @@ def lamp_shape() -> Array:
     return np.asarray(total / total.max())
 
 
+@cache
 def dye_shape() -> Array:
     """Emission of the dye [1/nm], unit area, shape (3648,)."""
     sigma = _DYE_WIDTH / (2.0 * np.sqrt(2.0 * np.log(2.0)))

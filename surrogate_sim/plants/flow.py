@@ -90,6 +90,9 @@ class FlowPlant:
         self._channel: int | None = None
         self._inlets = {name: self._batch(name, c) for name, c in inlets.items()}
         self._clock, self._film, self._drawn = self._restored(state)
+        bias = parameters.flow["pump_bias"]
+        self._bias = {n: 1.0 + bias * parameters.keyed_normal("pump", n) for n in inlets}
+        self._moving: tuple[str, ...] = ()
         self._setpoints = dict.fromkeys(inlets, 0.0)
         self._flows = dict.fromkeys(inlets, 0.0)
         self._carrier: Carrier = "none"
@@ -101,6 +104,7 @@ class FlowPlant:
         self._cached: Product | None = None
         self._last: tuple[tuple[object, ...], Product] | None = None
         self._absorbed: tuple[Product, Array] | None = None
+        self._shone: tuple[Product, float, Array] | None = None
 
     def _restored(self, state: Mapping[str, Any] | None) -> tuple[float, float, dict[str, float]]:
         known = {**_STATE, **(state or {})}
@@ -198,6 +202,7 @@ class FlowPlant:
         if not (math.isfinite(seconds) and seconds >= 0.0):
             raise ValueError(f"time must pass by at least 0 s, but got {seconds}")
         self._cached = None
+        self._moving = tuple(n for n, q in self._setpoints.items() if q or self._flows[n])
         left = seconds
         while left > 0.0:
             step = min(left, 0.4 * self._p.flow["pump_time"]) if self._settling() else left
@@ -206,21 +211,20 @@ class FlowPlant:
         self._history.forget(20.0 * (self._line.dead_volume + self._line.area * self._line.length))
 
     def _settling(self) -> bool:
-        return any(abs(self._flows[n] - self._target(n)) > 1e-9 for n in self._flows)
+        return any(abs(self._flows[n] - self._target(n)) > 1e-9 for n in self._moving)
 
     def _target(self, inlet: str) -> float:
-        bias = self._p.flow["pump_bias"] * self._p.keyed_normal("pump", inlet)
-        return self._setpoints[inlet] * (1.0 + bias)
+        return self._setpoints[inlet] * self._bias[inlet]
 
     def _step(self, seconds: float) -> None:
         f = self._p.flow
         follow = 1.0 - math.exp(-seconds / f["pump_time"])
-        for name, flow in self._flows.items():
-            target = self._target(name)
+        for name in self._moving:
+            flow, target = self._flows[name], self._target(name)
             moved = flow + (target - flow) * follow
             self._flows[name] = target if abs(target - moved) < 1e-4 * (target + 1e-3) else moved
             self._drawn[name] = self._drawn.get(name, 0.0) + self._flows[name] * seconds
-        used = {n: q for n, q in self._flows.items() if q > 0.0}
+        used = {n: self._flows[n] for n in self._moving if self._flows[n] > 0.0}
         self._history.feed(self._total() * seconds, used, self._carrier)
         warmed = -math.expm1(-seconds / f["heater_time"])
         self._heater += (self._setpoint - self._heater) * warmed
@@ -232,8 +236,9 @@ class FlowPlant:
             self._film += f["fouling_rate"] * (f[name] if name else 1.0) * solids * seconds
 
     def _formula_concentration(self, flows: Mapping[str, float]) -> float:
-        feed = mix([(q, self._inlets[n]) for n, q in flows.items()])
-        return min(feed.lead, feed.caesium)
+        lead = sum(q * self._inlets[n].lead for n, q in flows.items())
+        caesium = sum(q * self._inlets[n].caesium for n, q in flows.items())
+        return min(lead, caesium) / max(sum(flows.values()), 1e-300)
 
     def _total(self) -> float:
         return sum(self._flows.values()) + self._carrier_flow
@@ -280,14 +285,20 @@ class FlowPlant:
         made = self._at_probe()
         if made is None or made.units <= 0.0:
             return np.zeros_like(wavelengths)
-        light = HC / excitation
-        shape = optics.emission_shape(made.ensemble, _ENERGY, light, self._p.materials)
-        dark = self._dark(made)
-        leaving = shape * optics.escape(float(np.interp(light, _ENERGY, dark)), dark)
+        leaving = self._leaving(made, HC / excitation)
         energy = HC / wavelengths
         per_energy = np.interp(energy, _ENERGY, leaving, left=0.0, right=0.0)
         rate = self._p.flow["photon_rate"] * self._lamp()
         return np.asarray(rate * per_energy * energy / wavelengths)
+
+    def _leaving(self, made: Product, light: float) -> Array:
+        """Photons that leave the cell per photon of `light` [eV], at `_ENERGY` [1/eV]."""
+        if self._shone is None or self._shone[0] is not made or self._shone[1] != light:
+            shape = optics.emission_shape(made.ensemble, _ENERGY, light, self._p.materials)
+            dark = self._dark(made)
+            left = shape * optics.escape(float(np.interp(light, _ENERGY, dark)), dark)
+            self._shone = (made, light, left)
+        return self._shone[2]
 
     def _lamp(self) -> float:
         """Excitation left after drift, over that of a new lamp."""

@@ -3,7 +3,7 @@ import pytest
 from scipy.integrate import quad
 
 from surrogate_sim import optics
-from surrogate_sim.materials import HC, ROOM, emission_energy
+from surrogate_sim.materials import HC, ROOM, emission_energy, stokes_shift
 from surrogate_sim.optics import Ensemble
 from surrogate_sim.parameters import nominal
 
@@ -151,3 +151,21 @@ def test_nothing_absorbs_nothing_shines():
     empty = dots([8.0], [0.0])
     assert optics.absorbed_share(empty, EXCITATION, C).sum() == 0.0
     assert np.all(optics.emission_shape(empty, ENERGY, EXCITATION, C) == 0.0)
+
+
+def test_the_mixture_is_the_sum_of_what_each_class_absorbs_and_emits() -> None:
+    """The kernels leave out what lies far from a line or an edge; nothing else may differ."""
+    edge = np.array([3.0, 5.5, 9.0])
+    one = np.ones(3)
+    mixed = optics.Ensemble(edge, 0.5 * one, 0.2 * one, 0.0 * one, 0.7 * one, ROOM * one)
+    energy = np.linspace(1.5, 3.9, 241)
+    exciton = mixed.energy(C) + stokes_shift(edge, C)
+    each = optics.absorption_coefficient(energy[:, None], exciton[None, :], C)
+    whole = each @ mixed.volume_fraction(C) * 0.03 / np.log(10.0)
+    assert optics.absorbance(mixed, energy, 0.3, C) == pytest.approx(whole, rel=1e-12, abs=1e-18)
+    sigma = optics.linewidth(edge, 0.2, 0.0, ROOM, C) / (2.0 * np.sqrt(2.0 * np.log(2.0)))
+    weight = optics.absorbed_share(mixed, 3.4, C) * 0.7 / (sigma * np.sqrt(2.0 * np.pi))
+    bells = np.exp(-0.5 * ((energy[:, None] - mixed.energy(C)) / sigma) ** 2) @ weight
+    assert optics.emission_shape(mixed, energy, 3.4, C) == pytest.approx(
+        bells, rel=1e-12, abs=1e-12
+    )
