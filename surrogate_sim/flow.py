@@ -76,7 +76,7 @@ class Product:
     """What arrives at the probe, and where the matter went (for conservation).
 
     `mean_edge` [nm] and `dispersion` (relative) are by number; `traps` is the mean number on a
-    dot of each class, `lifetime` its radiative lifetime [ns].
+    dot of each class, `lifetime` that of emission and thermal quenching without them [ns].
     """
 
     ensemble: optics.Ensemble
@@ -264,6 +264,7 @@ def observed(
     covered = coverage(feed, at.at_probe, f)
     traps = trap_density(feed, at, covered, chloride, iodide, joined.zinc, f)
     lifetime = optics.radiative_lifetime(edge, chloride, iodide, p.materials)
+    lifetime = lifetime / (1.0 + optics.quench(at.at_probe, p.materials))
     mean = optics.mean_traps(edge, traps, p.materials)
     yields = optics.quantum_yield(mean, lifetime, at.at_probe, p.materials)
     amount = amount * kept

@@ -91,6 +91,7 @@ def _light(passages: Sequence[Passage], edge: Array, amount: Array, p: FlowParam
     heat = np.array([x.at.at_probe for x in passages])[:, None]
     traps = _traps(passages, heat, chloride, iodide, p.flow)
     lifetime = optics.radiative_lifetime(edge, chloride, iodide, c)
+    lifetime = lifetime / (1.0 + optics.quench(heat, c))
     yields = optics.quantum_yield(optics.mean_traps(edge, traps, c), lifetime, heat, c)
     energy = emission_energy(edge, chloride, iodide, heat, c)
     taken = amount * lattice(chloride, iodide, c) ** 3

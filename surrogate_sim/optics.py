@@ -227,18 +227,26 @@ def mean_traps(edge: ArrayLike, density: ArrayLike, c: Mapping[str, float]) -> A
     return np.asarray(np.asarray(density, float) * 6.0 * length**2 * defect_tolerance)
 
 
+def quench(temperature: ArrayLike, c: Mapping[str, float]) -> Array:
+    """Thermally activated loss over radiative rate, k_q / k_r (Arrhenius), at [K]."""
+    kelvin = np.asarray(temperature, float)
+    return np.asarray(
+        c["quench_factor"] * np.exp(-c["quench_energy"] / (BOLTZMANN * kelvin)), np.float64
+    )
+
+
 def quantum_yield(
     traps: ArrayLike, lifetime: ArrayLike, temperature: ArrayLike, c: Mapping[str, float]
 ) -> Array:
     """Quantum yield for Poisson traps of the given mean (Infelta and Tachiya).
 
     The integral of k_r exp(-k_r t - m (1 - exp(-k_t t))), which is the Kummer function
-    M(1, 1 + k_r/k_t, -m), times thermal quenching.
+    M(1, 1 + k_r/k_t, -m), times thermal quenching; exact where `lifetime` is that of emission and
+    quenching together.
     """
     ratio = 1.0 / (np.asarray(lifetime, float) * c["trap_rate"])
-    kelvin = np.asarray(temperature, float)
-    quench = c["quench_factor"] * np.exp(-c["quench_energy"] / (BOLTZMANN * kelvin))
-    return np.asarray(hyp1f1(1.0, 1.0 + ratio, -np.asarray(traps, float)) / (1.0 + quench))
+    left = hyp1f1(1.0, 1.0 + ratio, -np.asarray(traps, float))
+    return np.asarray(left / (1.0 + quench(temperature, c)))
 
 
 def decay(

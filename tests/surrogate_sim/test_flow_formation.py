@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from surrogate_sim import flow, flow_batch, flow_formation, hydrodynamics
+from surrogate_sim import flow, flow_batch, flow_formation, hydrodynamics, optics
 from surrogate_sim.flow_formation import Formation, form, supply
 from surrogate_sim.parameters import nominal
 from tests.surrogate_sim.passages import feed, light, made
@@ -194,3 +194,14 @@ def test_one_phase_spreads_by_convection_and_not_after_taylor() -> None:
     shares = hydrodynamics.residence_quantiles(hydrodynamics.FLUID_PAIRS["none"], 40.0, 0.4, 1e3)
     assert shares.min() == pytest.approx(0.55, abs=0.06)  # the axis takes half the mean time
     assert shares.mean() == pytest.approx(1.0)
+
+
+def test_heat_shortens_lifetimes_as_it_dims() -> None:
+    """Thermal quenching is a rate: dots of the same size decay faster by what they lose."""
+    warm, hot = (made(velocity=25.0, temperature=t) for t in (25.0, 100.0))
+    radiative = [
+        optics.radiative_lifetime(x.ensemble.edge, 0.0, 0.0, P.materials) for x in (warm, hot)
+    ]
+    kept = [float(np.mean(x.lifetime / r)) for x, r in zip((warm, hot), radiative, strict=True)]
+    assert kept[0] == pytest.approx(0.97, abs=0.01)
+    assert kept[1] < 0.9

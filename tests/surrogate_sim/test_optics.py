@@ -169,3 +169,9 @@ def test_the_mixture_is_the_sum_of_what_each_class_absorbs_and_emits() -> None:
     assert optics.emission_shape(mixed, energy, 3.4, C) == pytest.approx(
         bells, rel=1e-12, abs=1e-12
     )
+
+
+def test_heat_takes_what_the_source_of_the_constants_says() -> None:
+    """A share lost that the words beside the constants deny would be believed by nobody."""
+    lost = [1.0 - 1.0 / (1.0 + float(optics.quench(t, C))) for t in (298.15, 470.0)]
+    assert lost == pytest.approx([0.03, 0.5], abs=0.01)

@@ -102,7 +102,7 @@ def plateau(p: TwinParameters, temperature: float) -> float:
 
     The size is read off the emission along the tube by the sizing curve at that temperature.
     """
-    scan = {**HOT, "temperature": temperature, "scan_positions": 40}
+    scan = {**HOT, "temperature": temperature, "scan_positions": 76}
     series = {s.name: s for s in measured(p, scan)[1].series}
     peaks = series["peak_emission"]
     c = p.materials
