@@ -32,6 +32,7 @@ from orchestrator.loop import (
     make_agent,
     policy_decision,
     recorded_campaign,
+    reported_analysis,
     room_in_budget,
     station_of,
     stop_decision,
@@ -75,7 +76,9 @@ class ServedLoop:
         row = self.ledger.campaign(self.campaign_id)
         self._campaign: Campaign = recorded_campaign(row)
         self._station: Station = station_of(self._campaign, row.station_description)
-        self._attempts = Attempts(self.ledger, self.campaign_id, self._station, self.token)
+        self._attempts = Attempts(
+            self.ledger, self.campaign_id, self._station, self.token, reported_analysis
+        )
         self._offers = Offers(self.ledger, self.campaign_id, self._campaign, self.token)
 
     def tick(self) -> bool:

@@ -289,7 +289,9 @@ class Ledger:
     def due_campaigns(self) -> list[str]:
         """Return the served campaigns that need their loop, oldest first."""
         c, measured = t.campaign.c, t.trial.c.state == "measured"
-        waiting = select(t.trial.c.number).where(t.trial.c.campaign == c.id, measured)
+        waiting = select(t.trial.c.number).where(
+            t.trial.c.campaign == c.id, measured, c.state != "failed"
+        )
         query = (
             select(c.id)
             .where(c.dispatch == "fleet")

@@ -6,6 +6,7 @@ from orchestrator.loop._attempt import (
     analysis_records,
     measured_event,
     recorded_measurement,
+    reported_analysis,
     stored_measurement,
 )
 from orchestrator.loop._drive import (
@@ -35,6 +36,7 @@ __all__ = [
     "drive",
     "recorded_campaign",
     "recorded_measurement",
+    "reported_analysis",
     "station_document",
     "station_of",
     "analysis_records",

@@ -16,6 +16,7 @@ from instruments import (
     Station,
     StationStoppedError,
     TrialFailedError,
+    Verdict,
 )
 from orchestrator.errors import RecordError
 from orchestrator.events import (
@@ -43,9 +44,17 @@ ACTOR = "loop"
 class Attempts:
     """Runs the attempts of one campaign on one station and records each change of state."""
 
-    def __init__(self, ledger: Ledger, campaign: str, station: Station, token: int | None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        campaign: str,
+        station: Station,
+        token: int | None,
+        analyse: Callable[[Station, Measurement], Analysis] | None = None,
+    ) -> None:
         self._ledger, self._campaign = ledger, campaign
         self._station, self._token = station, token
+        self._analyse = analyse or (lambda of, measurement: of.analyse(measurement))
 
     def append(
         self, payload: Payload, arrays: tuple[NDArray[Any], ...] = (), after: int | None = None
@@ -91,7 +100,7 @@ class Attempts:
 
     def conclude(self, number: int, attempt: int, measurement: Measurement) -> bool:
         """Derive observables and record the verdict; tell whether the station can go on."""
-        analysis = self._station.analyse(measurement)
+        analysis = self._analyse(self._station, measurement)
         observables, verdict = analysis_records(analysis)
         if analysis.verdict.failure:
             message = "; ".join(analysis.verdict.reasons) or analysis.verdict.failure
@@ -144,6 +153,19 @@ class Attempts:
     def doubt(self, number: int, attempt: int, found: str, reason: str) -> None:
         """Record that nobody knows what happened to an attempt."""
         self.append(TrialInDoubt(trial=number, attempt=attempt, found=found, reason=reason))
+
+
+def reported_analysis(station: Station, measurement: Measurement) -> Analysis:
+    """Analyse what somebody else's process reported.
+
+    Raw data that cannot be analysed are the reporter's fault, so they are refused with the
+    reason and may be measured again; a fault of our own code shows in the same place.
+    """
+    try:
+        return station.analyse(measurement)
+    except Exception as error:
+        reason = f"the raw data cannot be analysed: {type(error).__name__}: {error}"
+        return Analysis({}, Verdict("repeat", (reason,)))
 
 
 def measured_event(
@@ -243,5 +265,6 @@ __all__ = [
     "doubt_event",
     "measured_event",
     "recorded_measurement",
+    "reported_analysis",
     "stored_measurement",
 ]

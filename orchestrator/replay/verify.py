@@ -27,6 +27,7 @@ from orchestrator.loop import (
     make_agent,
     recorded_campaign,
     recorded_measurement,
+    reported_analysis,
     station_of,
 )
 
@@ -134,7 +135,7 @@ def _check_observables(
         where = f"trial {payload.trial} attempt {payload.attempt}"
         try:
             measurement = recorded_measurement(ledger, recipes[payload.trial], raw)
-            derived, verdict = analysis_records(station.analyse(measurement))
+            derived, verdict = analysis_records(reported_analysis(station, measurement))
         except Exception as error:
             what = f"observables cannot be derived: {type(error).__name__}: {error}"
             result.find(where, what, event.seq)

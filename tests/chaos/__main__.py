@@ -1,6 +1,6 @@
 """Run the service under fire and say what became of it: `make chaos`.
 
-`python -m tests.chaos [--trials 500] [--seed N] [--workers 4] [--rate 0.1] [--pause 5.0] [--keep DIR]` starts
+`python -m tests.chaos [--trials 500] [--seed N] [--rate 0.1] [--pause 5.0] [--keep DIR]` starts
 PostgreSQL, two API processes, two loop runners, a faulty proxy and several workers, kills one of
 them again and again at random moments, and afterwards compares the record with the laboratories'
 own logs. It prints one JSON document and exits 1 where something is lost, doubled or untrue.

@@ -120,6 +120,20 @@ def test_a_result_counts_once(ledger: Ledger) -> None:
     assert ledger.event_count(campaign) == count and fleet.late_results(campaign, 1) == []
 
 
+def test_data_that_cannot_be_analysed_fail_no_campaign(ledger: Ledger) -> None:
+    """One lab's rubbish must not stop the others: it is refused, with the reason, thrice."""
+    fleet, campaign = offered(ledger, batch=1, budget={"trials": 1})
+    for _ in range(3):
+        lease = grant(fleet)
+        fleet.result(lease.lease, lease.fence, result_of(lease))
+        serve(ledger, campaign)
+    trial = ledger.trial(campaign, 1)
+    assert (trial.state, trial.attempt) == ("rejected", 3)
+    assert trial.verdict and "cannot be analysed" in trial.verdict["reasons"][0]
+    assert ledger.campaign(campaign).state == "finished"
+    assert verify_campaign(ledger, campaign).findings == []
+
+
 def test_results_must_fit_the_lease(ledger: Ledger) -> None:
     fleet, campaign = offered(ledger)
     lease = grant(fleet)
