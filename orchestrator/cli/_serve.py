@@ -8,12 +8,22 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli._context import say, settings
 
+if TYPE_CHECKING:
+    from orchestrator.ledger import Ledger
+
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="Processes that agents compute in [default: cores]."),
+]
+Ray = Annotated[
+    str | None, typer.Option("--ray", metavar="ADDRESS", help="A Ray cluster instead; or auto.")
+]
 LeaseSeconds = Annotated[
     float, typer.Option("--lease", min=1.0, help="How long a silent worker keeps a lease [s].")
 ]
@@ -39,11 +49,12 @@ def serve(
         typer.Option("--single-user", help="Print a one-time link for a browser on this machine."),
     ] = False,
     lease: LeaseSeconds = 60.0,
+    jobs: Jobs = None,
+    ray: Ray = None,
 ) -> None:
     """Serve campaigns to remote labs over a REST API until interrupted."""
     from orchestrator.api import ApiServer, create_app
     from orchestrator.api import single_user as one_user
-    from orchestrator.fleet import LoopRunner
 
     _refuse_taken(host, port)
     person = one_user(host) if single_user else None
@@ -57,7 +68,7 @@ def serve(
 
         app = create_app(ledger, single_user=person, lease_s=lease)
         if not no_loops:
-            stack.enter_context(LoopRunner(ledger, lease_s=lease))
+            stack.enter_context(_loop_runner(ledger, lease, jobs, ray))
         ApiServer(app, host, port, on_started=started).run()
 
 
@@ -84,13 +95,25 @@ def _refuse_taken(host: str, port: int) -> None:
         ) from error
 
 
-def loops(lease: LeaseSeconds = 60.0) -> None:
+def loops(lease: LeaseSeconds = 60.0, jobs: Jobs = None, ray: Ray = None) -> None:
     """Run the loops of served campaigns until interrupted; several of these share the work."""
-    from orchestrator.fleet import LoopRunner
+    with settings.ledger() as ledger, _loop_runner(ledger, lease, jobs, ray):
+        with stop_signal() as stop:
+            say(f"running the loops of {settings.shown}; Ctrl-C ends them safely")
+            stop.wait()
 
-    with settings.ledger() as ledger, LoopRunner(ledger, lease_s=lease), stop_signal() as stop:
-        say(f"running the loops of {settings.shown}; Ctrl-C ends them safely")
-        stop.wait()
+
+@contextmanager
+def _loop_runner(
+    ledger: Ledger, lease: float, jobs: int | None, ray: str | None
+) -> Iterator[None]:
+    """Run loops whose agents compute through the executor seam."""
+    from orchestrator.executor import open_executor
+    from orchestrator.fleet import LoopRunner, proposed_through
+
+    with open_executor(jobs, ray) as executor:
+        with LoopRunner(ledger, lease_s=lease, propose=proposed_through(executor)):
+            yield
 
 
 @contextmanager

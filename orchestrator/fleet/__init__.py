@@ -18,7 +18,7 @@ from orchestrator.fleet._models import (
     result_document,
 )
 from orchestrator.fleet._runner import LoopRunner
-from orchestrator.fleet._served import ServedLoop, proposed_step
+from orchestrator.fleet._served import ServedLoop, proposed_step, proposed_through
 
 __all__ = [
     "LEASE_S",
@@ -39,5 +39,6 @@ __all__ = [
     "WorkerRow",
     "packed",
     "proposed_step",
+    "proposed_through",
     "result_document",
 ]

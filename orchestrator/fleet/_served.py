@@ -6,6 +6,7 @@ It holds nothing between two calls, so it may move to another process at any mom
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
@@ -22,6 +23,7 @@ from orchestrator.events import (
     StepProposed,
     TrialAbandoned,
 )
+from orchestrator.executor import Executor
 from orchestrator.fleet._offers import Offers
 from orchestrator.ledger import CampaignRow, Ledger, TrialRow
 from orchestrator.loop import (
@@ -54,6 +56,23 @@ def proposed_step(
     station = station_of(campaign, row.station_description)
     planner = Planner(make_agent(campaign), campaign, feasibility(station))
     return planner.propose(history(trials), step, first, n)
+
+
+def proposed_through(executor: Executor) -> Propose:
+    """Return a way to ask agents wherever the executor computes.
+
+    Where a process of its pool died, this process answers instead: the proposal is the same.
+    """
+
+    def propose(
+        row: CampaignRow, trials: Sequence[TrialRow], step: int, first: int, n: int
+    ) -> StepProposed:
+        try:
+            return executor.submit(proposed_step, row, trials, step, first, n).result()
+        except BrokenExecutor:
+            return proposed_step(row, trials, step, first, n)
+
+    return propose
 
 
 @dataclass

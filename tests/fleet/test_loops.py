@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ import pytest
 from orchestrator.campaign import check_campaign
 from orchestrator.errors import ConflictError
 from orchestrator.events import CampaignDraining, TrialAdded, TrialApproved
-from orchestrator.fleet import Fleet, LoopRunner, ServedLoop
+from orchestrator.executor import PoolExecutor
+from orchestrator.fleet import Fleet, LoopRunner, ServedLoop, proposed_step, proposed_through
 from orchestrator.ledger import Ledger, check_integrity
 from orchestrator.loop import create_campaign, drive
 from orchestrator.replay import verify_campaign
@@ -111,6 +114,18 @@ def test_a_decision_on_an_old_record_is_taken_again(ledger: Ledger) -> None:
         while loop.tick():
             pass
     assert [t.origin.get("note") for t in ledger.trials(served)] == ["mine first"]
+
+
+def test_agents_answer_the_same_in_another_process(ledger: Ledger) -> None:
+    """Where an agent computes must not show in what it proposes, nor may a dead process."""
+    served = launched(ledger)
+    row = ledger.campaign(served)
+    here = proposed_step(row, [], 1, 1, 2)
+    with PoolExecutor(1) as pool:
+        propose = proposed_through(pool)
+        assert propose(row, [], 1, 1, 2) == here
+        assert isinstance(pool.submit(os._exit, 1).exception(), BrokenExecutor)
+        assert propose(row, [], 1, 1, 2) == here
 
 
 def test_a_stale_loop_can_do_nothing(ledger: Ledger) -> None:
