@@ -101,17 +101,6 @@ def pivots(volume: Array, target: Indices, lower: Array) -> None:
 
 
 @njit(cache=True)
-def interpolate(time: float, times: Array, values: Array) -> float:
-    """Value at `time` of a piecewise linear table, 0 outside it."""
-    if time < times[0] or time > times[-1]:
-        return 0.0
-    place = min(max(np.searchsorted(times, time), 1), times.shape[0] - 1)
-    step = times[place] - times[place - 1]
-    part = (time - times[place - 1]) / step if step > 0.0 else 1.0
-    return float(values[place - 1] + part * (values[place] - values[place - 1]))
-
-
-@njit(cache=True)
 def add_nuclei(rate: float, size: float, length: Array, volume: Array, change: Array) -> float:
     """Place nuclei of `size` [nm] on the two nearest bins, at `rate` [µM/s].
 
@@ -137,8 +126,6 @@ def derivative(
     target: Indices,
     lower: Array,
     nuclei: Array,
-    source_times: Array,
-    source_values: Array,
     k: Array,
 ) -> Array:
     """Rates of change of bins [µM/s], monomer, agglomerates and precursor [mM/s].
@@ -178,8 +165,7 @@ def derivative(
     release = k[12] * agglomerate * (1.0 - monomer / k[13]) if k[13] > 0.0 else 0.0
     fed = k[14] * precursor
     into_agglomerate = fed if k[13] > 0.0 else 0.0
-    source = interpolate(time, source_times, source_values)
-    out[count] = source + fed - into_agglomerate + release + 1e-3 * (bound - taken_monomer)
+    out[count] = fed - into_agglomerate + release + 1e-3 * (bound - taken_monomer)
     out[count + 1] = into_agglomerate - release - 1e-3 * taken_agglomerate
     out[count + 2] = -fed
     return out

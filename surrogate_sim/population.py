@@ -181,6 +181,17 @@ class Source:
     times: Array = field(default_factory=lambda: np.zeros(2))
     rates: Array = field(default_factory=lambda: np.zeros(2))
 
+    def amount(self, time: Array | float) -> Array:
+        """What has been fed by `time` [mM], exactly; shape of `time` [s]."""
+        times, rates = np.asarray(self.times, float), np.asarray(self.rates, float)
+        at = np.clip(np.asarray(time, float), times[0], times[-1])
+        spans = np.diff(times)
+        before = np.concatenate([[0.0], np.cumsum(0.5 * (rates[1:] + rates[:-1]) * spans)])
+        k = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(spans) - 1)
+        return np.asarray(
+            before[k] + 0.5 * (rates[k] + np.interp(at, times, rates)) * (at - times[k])
+        )
+
 
 @dataclass(frozen=True)
 class Stock:
@@ -270,13 +281,22 @@ def solve(
     target, lower = grid.pivots
     share, nuclei = rates.share(grid.length), rates.nuclei(grid)
     shared = (grid.edges, grid.length, grid.volume, share, target, lower, nuclei)
-    constants = (fed.times.astype(float), fed.rates.astype(float), rates.packed())
+    constants = rates.packed()
     count = len(grid.length)
     if times[-1] == 0.0:
         states = start[None, :]
     else:
+
+        def slope(time: float, state: Array) -> Array:
+            if source is not None:
+                state = state.copy()
+                state[count] += fed.amount(time)
+            return kernels.derivative(time, state, *shared, constants)
+
+        # the state holds the monomer without what was fed, which is known: so the sum of all
+        # formula units stands still, and the solver keeps it to rounding
         found = solve_ivp(
-            lambda t, y: kernels.derivative(t, y, *shared, *constants),
+            slope,
             (0.0, float(times[-1])),
             start,
             method="LSODA",
@@ -287,7 +307,8 @@ def solve(
         )
         if not found.success:
             raise PopulationError(f"the balance could not be integrated: {found.message}")
-        states = found.y.T
+        states = found.y.T.copy()
+        states[:, count] += fed.amount(times)
     number = states[:, :count]
     course = Course(grid, times, number, *states[:, count:].T)
     _check_top(course)
