@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli._context import say, settings
 from orchestrator.cli._service import Document, Rest
+from orchestrator.cli._signals import drained
 from orchestrator.documents import (
     agent_document,
     agents_document,
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from instruments import StationDescription
     from orchestrator.campaign import Campaign
     from orchestrator.ledger import CampaignRow, Ledger
-    from orchestrator.loop import StopRequest
 
 
 def checked(file: Document, station: Path | None) -> tuple[Campaign, StationDescription | None]:
@@ -127,7 +124,10 @@ class LocalService(Installed):
 
         stop = StopRequest()
         campaign = recorded_campaign(self._ledger.campaign(campaign_id))
-        with _signals(stop), ProgressObserver(self._ledger, campaign_id, campaign) as observer:
+        with (
+            drained(lambda: bool(stop.reason), stop.ask, "the trial under way is finished first"),
+            ProgressObserver(self._ledger, campaign_id, campaign) as observer,
+        ):
             drive(self._ledger, campaign_id, observer, stop)
         return self._rest(campaign_id, bool(stop.reason))
 
@@ -292,21 +292,3 @@ class LocalService(Installed):
 def nothing_to_do(campaign: Document) -> Document:
     """Return the document of `ask` where no trial waits."""
     return {"campaign": campaign["campaign"], "state": campaign["state"], "trial": None}
-
-
-@contextmanager
-def _signals(stop: StopRequest) -> Iterator[None]:
-    """First Ctrl-C (or SIGTERM) drains, the second aborts safely."""
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if stop.reason:
-            raise KeyboardInterrupt
-        stop.ask(f"interrupted by {signal.Signals(number).name}")
-        say("draining: the trial under way is finished first; once more to abort it safely")
-
-    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

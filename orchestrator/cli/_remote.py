@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from orchestrator.cli._context import say
 from orchestrator.cli._local import nothing_to_do
 from orchestrator.cli._service import Document, Rest
+from orchestrator.cli._signals import on_signals
 from orchestrator.client import RESTING, Client
 from orchestrator.errors import InputRefusedError, RemoteError
 from orchestrator.trial import IN_FLIGHT
@@ -71,7 +69,7 @@ class RemoteService:
         watch = Watch(file)
         interrupted = False
         try:
-            with _interruptible():
+            with on_signals(_detach):
                 found = self._until_rest(campaign, after, watch)
         except KeyboardInterrupt:
             interrupted, found = True, self._client.campaign(campaign)
@@ -215,17 +213,6 @@ class RemoteService:
         return trial
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
+def _detach(name: str) -> None:
     """Let SIGTERM detach as Ctrl-C does."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        raise KeyboardInterrupt
-
-    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    raise KeyboardInterrupt(name)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli._context import say, settings
+from orchestrator.cli._signals import on_signals
 
 if TYPE_CHECKING:
     from orchestrator.ledger import Ledger
@@ -98,7 +97,8 @@ def _refuse_taken(host: str, port: int) -> None:
 def loops(lease: LeaseSeconds = 60.0, jobs: Jobs = None, ray: Ray = None) -> None:
     """Run the loops of served campaigns until interrupted; several of these share the work."""
     with settings.ledger() as ledger, _loop_runner(ledger, lease, jobs, ray):
-        with stop_signal() as stop:
+        stop = threading.Event()
+        with on_signals(lambda _: stop.set()):
             say(f"running the loops of {settings.shown}; Ctrl-C ends them safely")
             stop.wait()
 
@@ -114,20 +114,3 @@ def _loop_runner(
     with open_executor(jobs, ray) as executor:
         with LoopRunner(ledger, lease_s=lease, propose=proposed_through(executor)):
             yield
-
-
-@contextmanager
-def stop_signal() -> Iterator[threading.Event]:
-    """Give an event that SIGINT and SIGTERM set."""
-    stop = threading.Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        stop.set()
-
-    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

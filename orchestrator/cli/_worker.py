@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from orchestrator.cli._context import say, settings
+from orchestrator.cli._signals import drained
 
 if TYPE_CHECKING:
-    from orchestrator.worker import Outbox, StationFile, Worker
+    from orchestrator.worker import Outbox, StationFile
 
 
 def register(app: typer.Typer) -> None:
@@ -70,25 +67,9 @@ def _work(
         Client(url, token, retries=hasty, timeout=10.0) as beats,
     ):
         made = Worker(client, beats, file, name, outbox, StationBay(file, log), say)
-        with _signals(made):
+        with drained(
+            lambda: made.draining, made.drain, "the run under way is finished and reported"
+        ):
             made.run(once=once)
     if made.draining:
         raise typer.Exit(130)
-
-
-@contextmanager
-def _signals(worker: Worker) -> Iterator[None]:
-    """First Ctrl-C (or SIGTERM) drains, the second aborts safely."""
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if worker.draining:
-            raise KeyboardInterrupt
-        worker.drain(f"interrupted by {signal.Signals(number).name}")
-        say("draining: the run under way is finished and reported; once more to abort it safely")
-
-    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)

@@ -5,11 +5,11 @@ with Client("http://127.0.0.1:8000", token) as client:
     print(client.wait(made["campaign"])["best"])
 """
 
-from orchestrator.client._arrays import read_array
 from orchestrator.client._client import RESTING, Client
 from orchestrator.client._http import Retries
 from orchestrator.client._problems import LostLeaseError, ServerFailedError
 from orchestrator.client._token import token_from_environment
+from orchestrator.wire import read_array
 
 __all__ = [
     "RESTING",

@@ -14,11 +14,10 @@ from orchestrator.fleet._models import (
     SpectrumItem,
     WorkerRegistration,
     WorkerRow,
-    packed,
-    result_document,
 )
 from orchestrator.fleet._runner import LoopRunner
 from orchestrator.fleet._served import ServedLoop, proposed_step, proposed_through
+from orchestrator.wire import packed, result_document
 
 __all__ = [
     "LEASE_S",

@@ -16,10 +16,8 @@ from orchestrator.errors import ConflictError, InputRefusedError, NotFoundError,
 from orchestrator.events import (
     BatchMember,
     Payload,
-    TrialAbandoned,
     TrialApproved,
     TrialDispatched,
-    TrialFailed,
     TrialInDoubt,
     TrialRunning,
     canonical,
@@ -36,6 +34,7 @@ from orchestrator.fleet._models import (
     WorkerRegistration,
     WorkerRow,
 )
+from orchestrator.fleet._rows import failure_event, lease_of, results_digest, worker_of
 from orchestrator.fleet._statements import COLUMNS, EDGE, LeaseStatements, Row
 from orchestrator.ledger import Chain, Ledger, encoded
 from orchestrator.loop import measured_event
@@ -92,7 +91,7 @@ class Fleet:
         """Return the workers (the one of this name), by lab and name."""
         with self.ledger.reading() as cursor:
             rows = self._sql.all(cursor, "workers", {"id": worker})
-        return [_worker(row) for row in rows]
+        return [worker_of(row) for row in rows]
 
     def grant(
         self, worker: str, lease_s: float | None = None, campaign: str | None = None
@@ -207,7 +206,7 @@ class Fleet:
             InputRefusedError: results that are not one for each attempt, or malformed.
             NotFoundError: no such lease.
         """
-        digest = _digest(results)
+        digest = results_digest(results)
         with self.ledger.writing() as cursor:
             row = self._end(cursor, lease, fence, "done", digest)
             if row is not None:
@@ -265,7 +264,7 @@ class Fleet:
                 chain = self._chain(cursor, row)
                 held = self._held(row, chain)
                 for m in held.members:
-                    event = _failure_event(failure, m, _state(chain, m))
+                    event = failure_event(failure, m, _state(chain, m))
                     self._append(chain, held.worker, event)
                 chain.write()
                 if failure.kind == "stopped":
@@ -410,14 +409,14 @@ class Fleet:
         found = {trial: self._member(cursor, campaign, trial) for trial, _ in members}
         lab_seed = max(int(member[3]) for member in found.values())
         recipes = {trial: member[0] for trial, member in found.items()}
-        return _made(row, recipes, lab_seed, self._restore(cursor, row))
+        return lease_of(row, recipes, lab_seed, self._restore(cursor, row))
 
     def _chain(self, cursor: Any, row: Row) -> Chain:
         """Lock the campaign of a lease that this transaction holds."""
         return self.ledger.chain(cursor, row[1], [trial for trial, _ in json.loads(row[2])])
 
     def _held(self, row: Row, chain: Chain, restore: Mapping[str, Any] | None = None) -> Lease:
-        return _made(row, chain.recipes, chain.lab_seed, restore or {})
+        return lease_of(row, chain.recipes, chain.lab_seed, restore or {})
 
     def _restore(self, cursor: Any, row: Row) -> Mapping[str, Any]:
         """Return the state that a lab's station is to take up."""
@@ -445,65 +444,3 @@ class _NotRunningError(Exception):
 def _state(chain: Chain, member: Member) -> str:
     standing = chain.standing(member.trial)
     return standing[0] if standing else ""
-
-
-def _made(
-    row: Row, recipes: Mapping[int, str], lab_seed: int, restore: Mapping[str, Any]
-) -> Lease:
-    columns = dict(zip(COLUMNS, row, strict=False))
-    expires_in = row[len(COLUMNS)]
-    return Lease(
-        lease=columns["id"],
-        fence=int(columns["fence"]),
-        campaign=columns["campaign"],
-        station=columns["station"],
-        state=columns["state"],
-        worker=columns["worker"],
-        lab=columns["lab"],
-        expires_in=None if expires_in is None else float(expires_in),
-        members=[Member(t, a, json.loads(recipes[t])) for t, a in json.loads(columns["members"])],
-        simulated=json.loads(columns["hidden"]) if columns["hidden"] else None,
-        lab_seed=lab_seed,
-        restore=restore,
-        progress=columns["progress"],
-        cancel=bool(columns["cancel"]),
-    )
-
-
-def _digest(results: Sequence[Result]) -> str:
-    ordered = sorted(results, key=lambda r: (r.trial, r.attempt))
-    text = canonical([r.model_dump(mode="json") for r in ordered])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _failure_event(failure: Failure, member: Member, state: str) -> Payload:
-    """Return what a failure says of one attempt, which is dispatched or running."""
-    if failure.kind == "refused" and state == "dispatched":
-        return TrialAbandoned(trial=member.trial, reason=failure.message or failure.reason)
-    if failure.kind in ("failed", "refused"):
-        return TrialFailed(
-            trial=member.trial,
-            attempt=member.attempt,
-            reason=failure.reason,
-            message=failure.message or failure.reason,
-            lab_time=failure.lab_time,
-            station_state=failure.station_state,
-        )
-    reason = f"{failure.reason}: {failure.message}" if failure.message else failure.reason
-    return TrialInDoubt(trial=member.trial, attempt=member.attempt, found=state, reason=reason)
-
-
-def _worker(row: Row) -> WorkerRow:
-    simulated: Mapping[str, Any] | None = json.loads(row[3]) if row[3] else None
-    return WorkerRow(
-        worker=row[0],
-        lab=row[1],
-        station=row[2],
-        simulated=simulated,
-        version=row[4],
-        safe_within=float(row[5]),
-        details=json.loads(row[6]),
-        state=row[7],
-        registered_at=row[8],
-        seen_ago=float(row[9]),
-    )

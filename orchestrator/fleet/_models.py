@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from instruments import Measurement, Spectrum
 from orchestrator.errors import ConflictError, InputRefusedError
+from orchestrator.wire import read_array
 
 Value = float | int | str
-DTYPES = ("<f4", "<f8", "<i4", "<i8", "<u2")
 
 
 def _one_line(text: str) -> str:
@@ -72,20 +71,12 @@ class PackedArray(_Model):
             InputRefusedError: the bytes are no base64, or do not fill the shape.
         """
         try:
-            data = base64.b64decode(self.base64, validate=True)
-            return np.frombuffer(data, dtype=self.dtype).reshape(self.shape)
+            return read_array(self.model_dump())
         except (binascii.Error, ValueError) as error:
             raise InputRefusedError(
                 f"an array must be base64 of {self.dtype} that fills its shape {self.shape}, but "
                 f"is not: {error}"
             ) from error
-
-
-def packed(values: NDArray[Any]) -> dict[str, Any]:
-    """Return an array as the document of `PackedArray`."""
-    little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-    text = base64.b64encode(little.tobytes()).decode("ascii")
-    return {"dtype": little.dtype.str, "shape": list(values.shape), "base64": text}
 
 
 Numbers = list[float] | list[list[float]]
@@ -156,33 +147,6 @@ class Result(_Model):
             identities=tuple(self.identities),
             warnings=tuple(self.warnings),
         )
-
-
-def result_document(
-    measurement: Measurement, trial: int, attempt: int, lab_time: float
-) -> dict[str, Any]:
-    """Return a measurement as the document of `Result`, its arrays packed."""
-    return {
-        "trial": trial,
-        "attempt": attempt,
-        "achieved": dict(measurement.achieved),
-        "conditions": {k: dict(v) for k, v in measurement.conditions.items()},
-        "spectra": [
-            {
-                "name": s.name,
-                "axis": packed(s.axis),
-                "values": packed(s.values),
-                "axis_unit": s.axis_unit,
-                "unit": s.unit,
-                "settings": dict(s.settings),
-            }
-            for s in measurement.spectra
-        ],
-        "station_state": dict(measurement.station_state),
-        "identities": [dict(i) for i in measurement.identities],
-        "warnings": list(measurement.warnings),
-        "lab_time": lab_time,
-    }
 
 
 class Failure(_Model):

@@ -25,7 +25,10 @@ class Offers:
     def offered(self) -> set[int]:
         """Return the trials that are offered or leased."""
         with self._ledger.reading() as cursor:
-            rows = self._sql.all(cursor, "open", {"campaign": self._id})
+            return self._taken(cursor)
+
+    def _taken(self, cursor: Any) -> set[int]:
+        rows = self._sql.all(cursor, "open", {"campaign": self._id})
         return {trial for row in rows for trial, _ in json.loads(row[1])}
 
     def offer(self, trials: Sequence[TrialRow]) -> None:
@@ -45,9 +48,7 @@ class Offers:
         }
         with self._ledger.writing() as cursor:
             self._ledger.check_owner(cursor, self._id, self._token)
-            rows = self._sql.all(cursor, "open", {"campaign": self._id})
-            taken = {trial for row in rows for trial, _ in json.loads(row[1])}
-            if double := taken.intersection(t.number for t in trials):
+            if double := self._taken(cursor).intersection(t.number for t in trials):
                 raise ConflictError(
                     f"a trial is offered once, but {sorted(double)} of {self._id} are; read the "
                     "leases again"

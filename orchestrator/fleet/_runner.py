@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from types import TracebackType
@@ -42,6 +43,7 @@ class LoopRunner:
         self._ledger, self._propose = ledger, propose
         self._fleet = Fleet(ledger, lease_s)
         self._owner_lease_s, self._poll_s = owner_lease_s, poll_s
+        self._sweep_every = max(1, round(lease_s / 10.0 / poll_s))
         self._stop = threading.Event()
         self._threads: dict[str, threading.Thread] = {}
         self._main = threading.Thread(target=self._run, name="dotpilot-loops")
@@ -70,9 +72,12 @@ class LoopRunner:
 
     def _run(self) -> None:
         try:
-            while not self._stop.is_set():
+            for turn in itertools.count():
+                if self._stop.is_set():
+                    break
                 try:
-                    self._fleet.sweep()
+                    if turn % self._sweep_every == 0:
+                        self._fleet.sweep()
                     self._take_up()
                 except DATABASE_TROUBLE as error:
                     _log.warning("the database cannot be used and is tried again: %s", error)
@@ -107,13 +112,16 @@ class LoopRunner:
             _log.exception("the loop of campaign %s failed; `resume` takes it up again", campaign)
 
     def _tick_until_rest(self, loop: ServedLoop, campaign: str) -> None:
-        seen = -1
+        """Tick after every event; whether the campaign rests can change only by an event."""
+        seen, asked = -1, -1
         while not self._stop.is_set():
             count = self._ledger.event_count(campaign)
             if count != seen:
                 while loop.tick() and not self._stop.is_set():
                     pass
                 seen = count
-            elif campaign not in self._ledger.due_campaigns():
-                return
+            elif count != asked:
+                if campaign not in self._ledger.due_campaigns():
+                    return
+                asked = count
             self._stop.wait(self._poll_s)

@@ -112,14 +112,12 @@ class ServedLoop:
             return self._tick()
         except DATABASE_TROUBLE:
             raise
-        except (ConflictError, TransitionError) as error:
-            if self.ledger.event_count(self.campaign_id) != count:
+        except Exception as error:
+            clash = isinstance(error, (ConflictError, TransitionError))
+            if clash and self.ledger.event_count(self.campaign_id) != count:
                 return True  # somebody else's event came in between: look again
             if isinstance(error, ConflictError):
                 raise
-            self._attempts.append(CampaignFailed(error=f"{type(error).__name__}: {error}"))
-            raise
-        except Exception as error:
             self._offers.withdraw()
             self._attempts.append(CampaignFailed(error=f"{type(error).__name__}: {error}"))
             raise

@@ -13,7 +13,6 @@ _POSTGRESQL = {
     "skip": "FOR UPDATE OF l SKIP LOCKED",
     "position": "strpos",
     "text": "::text",
-    "lock": "FOR UPDATE",
     "greatest": "greatest",
     "first": "(lease.members::json->0->>0)::int",
 }
@@ -22,7 +21,6 @@ _SQLITE = {
     "skip": "",
     "position": "instr",
     "text": "",
-    "lock": "",
     "greatest": "max",
     "first": "json_extract(lease.members, '$[0][0]')",
 }

@@ -7,7 +7,7 @@ returns are frozen values; nobody else writes the tables.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
@@ -181,50 +181,19 @@ class Ledger:
             StorageError: the database refused; read the record before trying again.
         """
         rows = encoded(arrays)
+        guard = Guard(token=token, after=after)
         with self.writing() as cursor:
-            return self.append_within(
-                cursor, campaign, payload, actor=actor, token=token, arrays=rows, after=after
+            return append_event(
+                self._statements, cursor, campaign, payload, self.now(), actor, guard, rows
             )
 
     def writing(self) -> AbstractContextManager[Any]:
-        """Give a driver's cursor inside one write transaction, for `append_within` and `chain`."""
+        """Give a driver's cursor inside one write transaction, for `chain`."""
         return write_cursor(self.engine)
 
     def reading(self) -> AbstractContextManager[Any]:
         """Give a driver's cursor for reading."""
         return read_cursor(self.engine)
-
-    def append_within(
-        self,
-        cursor: Any,
-        campaign: str,
-        payload: Payload,
-        *,
-        actor: str,
-        token: int | None = None,
-        arrays: Iterable[Mapping[str, Any]] = (),
-        after: int | None = None,
-        wanted: str | None = None,
-    ) -> Event:
-        """Append one event inside a transaction that changes liveness as well.
-
-        Args:
-            cursor: From `writing`.
-            campaign: Identifier.
-            payload: What happened.
-            actor: Who says so.
-            token: The owner's fencing token, where an owner writes.
-            arrays: Encoded rows of `array`.
-            after: Number of the last event that the writer has seen.
-            wanted: The state that the campaign must be in.
-
-        Raises:
-            As `append`; ConflictError also where the campaign is in another state than wanted.
-        """
-        guard = Guard(token=token, after=after, state=wanted)
-        return append_event(
-            self._statements, cursor, campaign, payload, self.now(), actor, guard, arrays
-        )
 
     def chain(self, cursor: Any, campaign: str, trials: Sequence[int] = ()) -> Chain:
         """Lock a campaign inside a transaction of `writing`, and read these trials with it.
@@ -255,14 +224,14 @@ class Ledger:
         self, campaign: str, types: Sequence[str], trial: int | None = None
     ) -> list[Event]:
         """Return the events of these types, in order (of one trial, where it is named)."""
-        query = select(t.event).where(t.event.c.campaign == campaign, t.event.c.type.in_(types))
+        c = t.event.c
+        query = select(t.event).where(c.campaign == campaign, c.type.in_(types))
+        if trial is not None:
+            ends = (f'"trial":{trial},', f'"trial":{trial}}}')
+            query = query.where(or_(*(c.payload.contains(e, autoescape=True) for e in ends)))
         with self.engine.connect() as connection:
-            rows = connection.execute(query.order_by(t.event.c.seq)).mappings()
-            found = [Event(**row) for row in rows]
-        if trial is None:
-            return found
-        ends = (f'"trial":{trial},', f'"trial":{trial}}}')
-        return [e for e in found if any(end in e.payload for end in ends)]
+            rows = connection.execute(query.order_by(c.seq)).mappings()
+            return [Event(**row) for row in rows]
 
     def check_owner(self, cursor: Any, campaign: str, token: int) -> None:
         """Refuse another than the owner, under the campaign's lock.
@@ -393,13 +362,6 @@ class Ledger:
         """
         with self.engine.connect() as connection:
             return find_array(connection, sha256)
-
-    def put_arrays(self, arrays: Iterable[NDArray[Any]]) -> None:
-        """Store arrays ahead of the event that refers to them."""
-        rows = encoded(arrays)
-        with write_cursor(self.engine) as cursor:
-            for row in rows:
-                self._statements.insert_array(cursor, row)
 
     def rebuild(self, campaign: str | None = None) -> int:
         """Drop the read tables (of one campaign) and fold them again; return how many campaigns.

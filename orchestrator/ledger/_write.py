@@ -28,12 +28,10 @@ class Guard:
     Attributes:
         token: The present owner's fencing token, where an owner writes.
         after: Number of the last event that the writer has seen.
-        state: The campaign's state.
     """
 
     token: int | None = None
     after: int | None = None
-    state: str | None = None
 
 
 def append_event(
@@ -50,7 +48,7 @@ def append_event(
 
     Raises:
         NotFoundError: no such campaign or trial.
-        ConflictError: a stale token, an unseen event, or a campaign in another state.
+        ConflictError: a stale token, or an event that the writer has not seen.
         TransitionError: an illegal move, or an event of another attempt.
     """
     chain = Chain(statements, cursor, campaign)
@@ -61,7 +59,7 @@ def append_event(
             f"the record of {campaign} had {guard.after} events when this was decided, but has "
             f"{chain.count}; read it again and decide anew"
         )
-    made = chain.append(payload, at=at, actor=actor, arrays=arrays, wanted=guard.state)
+    made = chain.append(payload, at=at, actor=actor, arrays=arrays)
     chain.write()
     return made
 

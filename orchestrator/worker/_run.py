@@ -16,8 +16,8 @@ from instruments import (
     TrialFailedError,
 )
 from orchestrator.errors import DotpilotError
+from orchestrator.wire import result_document
 from orchestrator.worker._outbox import Route
-from orchestrator.worker._wire import result_document
 
 Progress = Callable[[str], None]
 

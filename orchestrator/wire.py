@@ -1,4 +1,7 @@
-"""Measurements as they travel; a worker needs neither database nor agents, so this is alone."""
+"""Arrays and measurements as they travel between a lab and the server.
+
+A worker needs neither database nor agents, so this stands alone.
+"""
 
 from __future__ import annotations
 
@@ -54,3 +57,15 @@ def result_document(
         "warnings": list(measurement.warnings),
         "lab_time": lab_time,
     }
+
+
+def read_array(document: Any) -> NDArray[Any]:
+    """Return the array of a document of the API, or of a list of numbers (float64).
+
+    Raises:
+        ValueError: shape and bytes do not fit each other.
+    """
+    if isinstance(document, list):
+        return np.asarray(document, dtype=np.float64)
+    data = base64.b64decode(document["base64"], validate=True)
+    return np.frombuffer(data, dtype=document["dtype"]).reshape(document["shape"])
