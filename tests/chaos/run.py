@@ -128,21 +128,26 @@ def _fire(
 ) -> list[str]:  # fmt: skip
     """Kill something now and then until every campaign has finished; return what was killed."""
     killed: list[str] = []
+    each = {_kind(v): v for v in (*services, None)}  # one of every kind before any comes again
+    first = rng.sample(sorted(each), len(each))
     end = time.monotonic() + limit
     while time.monotonic() < end:
         time.sleep(rng.uniform(0.5, 1.5) * plan.pause)
         if all(client.campaign(c)["state"] == "finished" for c in campaigns):
             return killed
-        victim = rng.choice([*services, None])
+        victim = each[first.pop()] if first else rng.choice([*services, None])
+        killed.append(_kind(victim))
         if victim is None:
-            killed.append("database")
             database.restart()
             continue
-        killed.append(victim.name.rstrip("0123456789"))
         victim.kill()
         time.sleep(rng.uniform(0.0, plan.pause))
         victim.start()
     raise AssertionError(f"the campaigns did not finish within {limit:g} s")
+
+
+def _kind(victim: Service | None) -> str:
+    return "database" if victim is None else victim.name.rstrip("0123456789")
 
 
 def run(plan: Plan) -> dict[str, Any]:
@@ -169,7 +174,7 @@ def run(plan: Plan) -> dict[str, Any]:
                 for n in range(plan.campaigns)
             ]
             killed = _fire(
-                plan, rng, database, services, client, campaigns, 60.0 + plan.trials * 4
+                plan, rng, database, services, client, campaigns, 300.0 + plan.trials * 4
             )
         finally:
             for service in services:
