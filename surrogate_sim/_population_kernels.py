@@ -116,6 +116,20 @@ def add_nuclei(rate: float, size: float, length: Array, volume: Array, change: A
 
 
 @njit(cache=True)
+def amount_fed(time: float, times: Array, rates: Array) -> float:
+    """Integral up to `time` of a piecewise linear feed, none before and after."""
+    total = 0.0
+    for i in range(times.shape[0] - 1):
+        span = times[i + 1] - times[i]
+        if time <= times[i] or span <= 0.0:
+            continue
+        part = min(time - times[i], span)
+        slope = (rates[i + 1] - rates[i]) / span
+        total += part * (rates[i] + 0.5 * slope * part)
+    return total
+
+
+@njit(cache=True)
 def derivative(
     time: float,
     state: Array,
@@ -127,16 +141,20 @@ def derivative(
     lower: Array,
     nuclei: Array,
     k: Array,
+    feed_times: Array,
+    feed_rates: Array,
 ) -> Array:
     """Rates of change of bins [µM/s], monomer, agglomerates and precursor [mM/s].
 
     `nuclei` is the share of nuclei from agglomerates that each bin gets, shape (n,); `k` holds the
-    constants in the order of `surrogate_sim.population.Rates.packed`.
+    constants in the order of `surrogate_sim.population.Rates.packed`. The state holds the monomer
+    without what was fed, which is known: so the sum of all formula units stands still.
     """
     count = length.shape[0]
     out = np.zeros(count + 3)
     number = state[:count]
-    monomer, agglomerate, precursor = state[count], state[count + 1], state[count + 2]
+    monomer = state[count] + amount_fed(time, feed_times, feed_rates)
+    agglomerate, precursor = state[count + 1], state[count + 2]
     speed, flux = np.empty(count + 1), np.empty(count + 1)
     for face in range(count + 1):
         solubility = k[1] * math.exp(min(k[2] / edges[face], 60.0))

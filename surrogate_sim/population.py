@@ -184,13 +184,9 @@ class Source:
     def amount(self, time: Array | float) -> Array:
         """What has been fed by `time` [mM], exactly; shape of `time` [s]."""
         times, rates = np.asarray(self.times, float), np.asarray(self.rates, float)
-        at = np.clip(np.asarray(time, float), times[0], times[-1])
-        spans = np.diff(times)
-        before = np.concatenate([[0.0], np.cumsum(0.5 * (rates[1:] + rates[:-1]) * spans)])
-        k = np.clip(np.searchsorted(times, at, side="right") - 1, 0, len(spans) - 1)
-        return np.asarray(
-            before[k] + 0.5 * (rates[k] + np.interp(at, times, rates)) * (at - times[k])
-        )
+        at = np.asarray(time, float)
+        made = [kernels.amount_fed(t, times, rates) for t in at.ravel()]
+        return np.asarray(made).reshape(at.shape)
 
 
 @dataclass(frozen=True)
@@ -281,22 +277,13 @@ def solve(
     target, lower = grid.pivots
     share, nuclei = rates.share(grid.length), rates.nuclei(grid)
     shared = (grid.edges, grid.length, grid.volume, share, target, lower, nuclei)
-    constants = rates.packed()
+    constants = (rates.packed(), fed.times.astype(float), fed.rates.astype(float))
     count = len(grid.length)
     if times[-1] == 0.0:
         states = start[None, :]
     else:
-
-        def slope(time: float, state: Array) -> Array:
-            if source is not None:
-                state = state.copy()
-                state[count] += fed.amount(time)
-            return kernels.derivative(time, state, *shared, constants)
-
-        # the state holds the monomer without what was fed, which is known: so the sum of all
-        # formula units stands still, and the solver keeps it to rounding
         found = solve_ivp(
-            slope,
+            lambda t, y: kernels.derivative(t, y, *shared, *constants),
             (0.0, float(times[-1])),
             start,
             method="LSODA",
