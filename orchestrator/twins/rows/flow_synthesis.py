@@ -335,7 +335,7 @@ NOTES: dict[str, str] = {
     "FL-07": (
         "moved to C (2026-11-25): conversion time, its activation energy (43 from 48 kJ/mol) and "
         "the lag, now octadecene's and no longer toluene's, were set with all plateaus in view. "
-        "120 degC comes 1 s later and 200 degC a quarter of a second earlier than the published "
+        "120 degC comes 1 s later and 200 degC half a second earlier than the published "
         "2 to 5 s: 40 kJ/mol and more make a factor of eight of what is a factor of 2.5"
     ),
     "FL-08": (
