@@ -206,8 +206,11 @@ def feed_table(
     points = time.shape[0]
     time[0], made[0] = 0.0, 0.0
     left = 0.0
+    ratio = 10.0 ** (3.0 / (points - 2))
+    due = last * 1e-3 / ratio
     for i in range(1, points):
-        time[i] = last * 10.0 ** (-3.0 * (points - 1 - i) / (points - 2))
+        due *= ratio
+        time[i] = due if i < points - 1 else last
         parts = FINE if cold > 1e-6 or time[i - 1] < mixing < time[i] else 1
         step = (time[i] - time[i - 1]) / parts
         for j in range(parts):
@@ -227,6 +230,19 @@ def feed_table(
 
 
 @njit(cache=True)
+def _rising(size: Array) -> NDArray[np.int64]:
+    """Order of rising size; cohorts, oldest and largest first, are in the reverse of it."""
+    last = size.shape[0] - 1
+    for i in range(last):
+        if size[i] < size[i + 1]:
+            return np.argsort(size)
+    order = np.empty(last + 1, np.int64)
+    for i in range(last + 1):
+        order[i] = last - i
+    return order
+
+
+@njit(cache=True)
 def share_out(number: Array, size: Array, edges: Array, volume: Array) -> None:
     """Mean size of each of equal shares of volume.
 
@@ -238,7 +254,7 @@ def share_out(number: Array, size: Array, edges: Array, volume: Array) -> None:
     """
     classes = edges.shape[1]
     for row in range(number.shape[0]):
-        order = np.argsort(size[row])
+        order = _rising(size[row])
         total = 0.0
         for i in order:
             total += max(number[row, i], 0.0) * size[row, i] ** 3

@@ -103,7 +103,7 @@ def open_sites(feed: Composition, temperature: float, f: Constants) -> float:
 
     Alkylammonium competes with caesium for the faces' sites until heat drives it off (van 't
     Hoff): at 90 to 100 degC faces stay closed and platelets a few cells thin come, at 130 degC
-    cubes (Bekenstein 2015, J. Am. Chem. Soc.); which faces grow is set by temperature and by how
+    cubes (Bekenstein 2015, from memory); which faces grow is set by temperature and by how
     strongly ligands bind (Burlakov 2020, J. Phys. Chem. Lett.). Half are open at
     `opening_temperature` beside `_PAIRS` of pairs of C18; shorter and branched ones bind as in
     `coverage`.

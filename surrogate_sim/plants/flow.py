@@ -22,6 +22,7 @@ from surrogate_sim.flow_formation import Model
 from surrogate_sim.materials import HC
 from surrogate_sim.parameters import FlowParameters
 from surrogate_sim.plants._flow_faults import ripple, uneven
+from surrogate_sim.plants._flow_state import restored
 from surrogate_sim.plants._transport import Segment, StreamHistory
 
 Carrier = hydrodynamics.Carrier
@@ -32,7 +33,6 @@ _ENERGY = np.linspace(1.2, 3.6, 601)
 _FOULING = {"none": "", "gas": "fouling_gas", "fluorinated_oil": "fouling_oil"}
 _RESTING = ""
 """Stands for the pure solvent that the line holds before anything is fed."""
-_STATE = {"clock": 0.0, "film": 0.0, "drawn": {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ class FlowPlant:
         self._octadecene = octadecene
         self._channel: int | None = None
         self._inlets = {name: self._batch(name, c) for name, c in inlets.items()}
-        self._clock, self._film, self._drawn = self._restored(state)
+        self._clock, self._film, self._drawn = restored(state)
         bias = parameters.flow["pump_bias"]
         self._bias = {n: 1.0 + bias * parameters.keyed_normal("pump", n) for n in inlets}
         self._moving: tuple[str, ...] = ()
@@ -105,19 +105,6 @@ class FlowPlant:
         self._last: tuple[tuple[object, ...], Product] | None = None
         self._absorbed: tuple[Product, Array] | None = None
         self._shone: tuple[Product, float, Array] | None = None
-
-    def _restored(self, state: Mapping[str, Any] | None) -> tuple[float, float, dict[str, float]]:
-        known = {**_STATE, **(state or {})}
-        try:
-            drawn = {str(k): float(v) for k, v in known["drawn"].items()}
-            numbers = float(known["clock"]), float(known["film"])
-        except (TypeError, ValueError, AttributeError) as error:
-            raise ValueError(
-                f"a plant's state holds clock, film and drawn, but got {state!r}"
-            ) from error
-        if set(known) != set(_STATE) or not all(map(math.isfinite, numbers)):
-            raise ValueError(f"a plant's state holds clock, film and drawn, but got {state!r}")
-        return *numbers, drawn
 
     def _batch(self, name: str, nominal: Composition) -> Composition:
         """Contents of this laboratory's batch: concentrations off by about 2 %."""
