@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
 from scipy.special import erf
 
+from instruments.metrology.fitting import fit_within
 from instruments.metrology.lineshape import HC, FitError
 from instruments.station import Spectrum
 
@@ -150,23 +150,22 @@ def _fit_edge(
         np.array([base - reach, emission - 0.08, 0.02, 0.0, 0.0, -reach]),
         np.array([base + reach, emission + 0.25, 0.20, reach, reach, reach]),
     )
-    result = least_squares(
-        lambda p: (edge_model(energy, p) - values) / noise,
-        guess,
-        jac=lambda p: edge_slopes(energy, p) / noise,
-        bounds=bounds,
-        x_scale=np.array([contrast, 0.05, 0.05, contrast, contrast, contrast]),
-        max_nfev=80,
-    )
-    found = result.x
+
+    def weighted(parameters: Array) -> tuple[Array, Array]:
+        left = edge_model(energy, parameters) - values
+        return left / noise, edge_slopes(energy, parameters) / noise
+
+    steps = np.array([contrast, 0.05, 0.05, contrast, contrast, contrast])
+    result = fit_within(weighted, guess, bounds, steps, evaluations=80)
+    found = result.parameters
     if not bounds[0][1] + 1e-6 < found[1] < bounds[1][1] - 1e-6:
         raise FitError(
             f"the exciton must lie within 0.25 eV above the emission, but the fit ran to "
             f"{found[1]:.3f} eV with emission at {emission:.3f} eV"
         )
-    normal = result.jac.T @ result.jac
+    normal = result.slopes.T @ result.slopes
     freedom = max(len(energy) - len(found), 1)
-    scale = max(1.0, 2.0 * float(result.cost) / freedom)
+    scale = max(1.0, result.sum_of_squares / freedom)
     variance = float(np.linalg.pinv(normal)[1, 1]) * scale
     width = 2.0 * np.sqrt(2.0 * np.log(2.0)) * float(found[2])
     return Exciton(float(found[1]), float(np.sqrt(variance)), width, float(found[3]))

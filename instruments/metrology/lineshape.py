@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import uniform_filter1d
-from scipy.optimize import least_squares
 
 from instruments.errors import InstrumentError
+from instruments.metrology.fitting import fit_within
 
 HC = 1239.841984  # eV nm, from the exact SI values of h, c and e
 FWHM_PER_SIGMA = float(
@@ -213,18 +213,16 @@ def _solve(window: _Window, deviation: Array, guess: Array) -> Array:
     )
     if not bounds[0][1] < guess[1] < bounds[1][1]:
         raise FitError(f"the line at {HC / guess[1]:.1f} nm must lie inside the measured axis")
-    result = least_squares(
-        lambda p: (window.model(p)[0] - window.data) / deviation,
-        guess,
-        jac=lambda p: window.model(p)[1] / deviation[:, None],
-        bounds=bounds,
-        x_scale=scale,
-        max_nfev=60,
-    )
-    if result.status <= 0:
-        raise FitError(f"the line fit must converge within 60 evaluations: {result.message}")
-    found: Array = result.x
-    return found
+    weight = 1.0 / deviation
+
+    def weighted(parameters: Array) -> tuple[Array, Array]:
+        model, slopes = window.model(parameters)
+        return (model - window.data) * weight, slopes * weight[:, None]
+
+    result = fit_within(weighted, guess, bounds, scale, evaluations=60)
+    if not result.converged:
+        raise FitError("the line fit must converge within 60 evaluations, but it did not")
+    return result.parameters
 
 
 def _line(

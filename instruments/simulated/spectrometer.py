@@ -60,6 +60,13 @@ def dye_shape() -> Array:
     return np.asarray(bell / (bell.sum() * PIXEL))
 
 
+def _on_detector(spectral: Array) -> Array:
+    """Photoelectrons per second and pixel, shape (3648,), of light per second and nm."""
+    sigma = POINT_SPREAD / PIXEL / (2.0 * np.sqrt(2.0 * np.log(2.0)))
+    blurred = gaussian_filter1d(spectral, sigma, mode="nearest") * PIXEL
+    return np.asarray(np.maximum(blurred, 0.0) + DARK_RATE)
+
+
 class SimulatedSpectrometer(SimulatedInstrument):
     """The detector with its light sources.
 
@@ -86,7 +93,8 @@ class SimulatedSpectrometer(SimulatedInstrument):
         self._clock = clock
         index = (DYE["solvent_index"] / DYE["dye_index"]) ** 2  # less light is trapped in water
         absorbed = 1.0 - 10.0 ** -DYE["dye_absorbance"]
-        self._dye = photon_rate * absorbed * DYE["dye_quantum_yield"] * dye_shape() * index
+        dye = photon_rate * absorbed * DYE["dye_quantum_yield"] * dye_shape() * index
+        self._dye = _on_detector(dye)
         self._lamp = LAMP_RATE * lamp_shape() / PIXEL
         self._lit = {"excitation": True, "lamp": True}
 
@@ -143,14 +151,10 @@ class SimulatedSpectrometer(SimulatedInstrument):
         if light == "dark" or not self._lit[light]:
             return np.full_like(AXIS, DARK_RATE)
         if light == "lamp":
-            spectral = self._lamp * 10.0 ** -self._plant.absorbance(AXIS)
-        elif path == "reference_dye":
-            spectral = self._dye
-        else:
-            spectral = self._plant.emission(AXIS, EXCITATION)
-        sigma = POINT_SPREAD / PIXEL / (2.0 * np.sqrt(2.0 * np.log(2.0)))
-        blurred = gaussian_filter1d(spectral, sigma, mode="nearest") * PIXEL
-        return np.asarray(np.clip(blurred, 0.0, None) + DARK_RATE)
+            return _on_detector(self._lamp * 10.0 ** -self._plant.absorbance(AXIS))
+        if path == "reference_dye":
+            return self._dye
+        return _on_detector(self._plant.emission(AXIS, EXCITATION))
 
     def _read(self, expected: Array, averages: int) -> NDArray[np.float32]:
         """Draw shot and read noise, clip at 16 bits, and average.
