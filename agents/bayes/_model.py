@@ -14,9 +14,9 @@ from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
 from agents.bayes._inputs import Inputs
-from agents.bayes._process import Process, fit_process
+from agents.bayes._process import NOWHERE, Process, fit_process
 from agents.bayes._warp import fit_warped
-from agents.encoding import Array, Encoding
+from agents.encoding import Array, Encoding, Indices
 from agents.history import PastTrial
 
 FEASIBILITY = "(feasible)"
@@ -82,6 +82,7 @@ def learn(
     Feasibility is a process through +1 (every value came) and -1 (failed, rejected, or completed
     without one of the observables); its output above zero counts as feasible. Among given
     candidates, which are records, a value may be missing for any reason and says nothing.
+    Where several labs measured, each has an offset of its own in every observable.
     """
     found: dict[str, Process] = {}
     inputs = Inputs(encoding)
@@ -91,7 +92,7 @@ def learn(
         if len(seen) < 2:
             continue
         errors = np.array([t.observables[name].se for t in seen])
-        found[name] = fit_warped(columns(encoding, seen), values, errors, inputs)
+        found[name] = fit_warped(columns(encoding, seen), values, errors, inputs, sites(seen))
     tried = [t for t in history if t.state in ("completed", "failed", "rejected")]
     records = encoding.space.candidates is not None
     needed = () if records else tuple(found)
@@ -106,6 +107,15 @@ def learn(
 def gave_all(trial: PastTrial, observables: Sequence[str]) -> bool:
     """Tell whether a trial was completed with a value of each of these observables."""
     return trial.state == "completed" and all(name in trial.observables for name in observables)
+
+
+def sites(trials: Sequence[PastTrial]) -> Indices | None:
+    """Return (n,) the lab of each trial as a number, or None where all are of one lab."""
+    labs = [t.context.get("lab") for t in trials]
+    known = sorted({lab for lab in labs if lab is not None})
+    if len(set(labs)) < 2 or not known:
+        return None
+    return np.array([NOWHERE if lab is None else known.index(lab) for lab in labs])
 
 
 def columns(encoding: Encoding, trials: Sequence[PastTrial]) -> Array:

@@ -5,6 +5,10 @@ a constant mean profiled out by generalised least squares, the stated measuremen
 an inferred one. Same model as BoTorch's `SingleTaskGP` over given noise; the marginal likelihood
 and its gradient are written out (Rasmussen and Williams 2006, eqs. 5.8 and 5.9) because that is
 an order of magnitude faster at some hundred observations, which replays need.
+
+Observations of several sites (labs that run the same station) share an unknown offset each: a
+random effect, whose variance is learnt with the rest. A prediction is that of a site whose offset
+is the mean one, so that sites are corrected for rather than averaged.
 """
 
 from __future__ import annotations
@@ -36,7 +40,12 @@ LENGTHSCALE_FACTOR, LENGTHSCALE_SPREAD = 0.5, 1.0
 # spread, which synthesis repeats show, within a wide range.
 NOISE_LOCATION, NOISE_SPREAD = -3.0, 1.5
 SIGNAL_SPREAD = 1.0
+# Variance of sites' offsets on standardised values, assumed: a third of the spread, within a wide
+# range, from equal labs to labs that differ by more than recipes do.
+SITE_LOCATION, SITE_SPREAD = -2.2, 1.5
 LOG_BOUNDS = ((math.log(0.02), math.log(200.0)), (-5.0, 4.0), (math.log(1e-5), 0.0))
+SITE_BOUNDS = (math.log(1e-5), 3.0)
+NOWHERE = -1  # the site of what was measured at none that is known
 JITTER = 1e-8
 BELIEVED = 1e-5  # variance of what is believed, standardised: enough to tell equal points apart
 ROOT5 = math.sqrt(5.0)
@@ -64,6 +73,9 @@ class Process:
         factor: (n, n) Cholesky factor of the covariance of the observations.
         weights: (n,) inverse covariance times (values - level).
         log: Whether the observations are logarithms of the observable.
+        sites: (n,) where each was measured, `NOWHERE` where that is not known; None where all
+            were at one site.
+        site: Prior variance of a site's offset, standardised.
     """
 
     inputs: Callable[[Tensor], Tensor]
@@ -79,6 +91,8 @@ class Process:
     factor: Tensor
     weights: Tensor
     log: bool = False
+    sites: Tensor | None = None
+    site: float = 0.0
 
     def predict(self, columns: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and variance of the noise-free value at columns (..., D), each (...)."""
@@ -109,6 +123,7 @@ class Process:
         fills up with repeats of its first recipe.
         """
         mean, _ = self.predict(columns)
+        nowhere = torch.full((len(columns),), NOWHERE)
         exact = columns.new_full((len(columns),), BELIEVED - self.noise)
         return _solved(
             replace(
@@ -116,6 +131,7 @@ class Process:
                 seen=torch.cat([self.seen, self.inputs(columns)]),
                 values=torch.cat([self.values, (mean - self.shift) / self.spread]),
                 variances=torch.cat([self.variances, exact]),
+                sites=None if self.sites is None else torch.cat([self.sites, nowhere]),
             )
         )
 
@@ -126,6 +142,7 @@ def fit_process(
     errors: Array,
     groups: Indices,
     inputs: Callable[[Tensor], Tensor] = _unchanged,
+    sites: Indices | None = None,
 ) -> Process:
     """Fit one process.
 
@@ -135,6 +152,7 @@ def fit_process(
         errors: (n,) their standard errors, zero where none is stated.
         groups: (I,) which lengthscale each input uses.
         inputs: From columns to inputs (I = D where they are the same).
+        sites: (n,) where each was measured; see `Process.sites`.
 
     Returns:
         The process at the maximum of the posterior of its hyperparameters (`REFITS`).
@@ -145,8 +163,9 @@ def fit_process(
     y = torch.as_tensor((values - shift) / spread, dtype=torch.float64)
     variances = torch.as_tensor((errors / spread) ** 2, dtype=torch.float64)
     learnt = len(values) - len(values) % max(1, len(values) // REFITS)
-    theta = _hyperparameters(x[:learnt], values[:learnt], errors[:learnt], groups)
-    count = len(theta) - 2
+    of_sites = None if sites is None else sites[:learnt]
+    theta = _hyperparameters(x[:learnt], values[:learnt], errors[:learnt], groups, of_sites)
+    count = len(theta) - (2 if sites is None else 3)
     lengthscales = torch.as_tensor(np.exp(theta[:count])[groups], dtype=torch.float64)
     empty = x.new_empty(0)
     draft = Process(
@@ -154,14 +173,19 @@ def fit_process(
         x, y, variances, lengthscales, math.exp(theta[count]), math.exp(theta[count + 1]),
         0.0, shift, spread, empty, empty,
     )  # fmt: skip
+    if sites is not None:
+        draft = replace(draft, sites=torch.as_tensor(sites), site=math.exp(theta[-1]))
     covariance = _covariance(draft)
     level = _level(torch.linalg.cholesky(covariance), y)
     return _solved(replace(draft, level=float(level)))
 
 
-def _hyperparameters(x: Tensor, values: Array, errors: Array, groups: Indices) -> Array:
-    """Return (log lengthscales, log signal, log noise) at the maximum of their posterior."""
-    key = (x.numpy().tobytes(), values.tobytes(), errors.tobytes(), groups.tobytes())
+def _hyperparameters(
+    x: Tensor, values: Array, errors: Array, groups: Indices, sites: Indices | None
+) -> Array:
+    """Return (log lengthscales, signal, noise and, of several sites, offsets) as `_Posterior`."""
+    where = b"" if sites is None else sites.tobytes()
+    key = (x.numpy().tobytes(), values.tobytes(), errors.tobytes(), groups.tobytes(), where)
     if key in _KNOWN:
         return _KNOWN[key]
     spread = float(values.std()) or 1.0
@@ -170,6 +194,7 @@ def _hyperparameters(x: Tensor, values: Array, errors: Array, groups: Indices) -
         torch.as_tensor((values - values.mean()) / spread, dtype=torch.float64),
         torch.as_tensor((errors / spread) ** 2, dtype=torch.float64),
         groups,
+        None if sites is None else torch.as_tensor(sites),
     )
     found = minimize(
         objective,
@@ -204,9 +229,14 @@ def log_likelihood(process: Process, values: Array, errors: Array) -> float:
 
 
 class _Posterior:
-    """Negative log posterior of (log lengthscales, log signal, log noise), with its gradient."""
+    """Negative log posterior of (log lengthscales, log signal, log noise), with its gradient.
 
-    def __init__(self, x: Tensor, y: Tensor, variances: Tensor, groups: Indices) -> None:
+    Of several sites, the logarithm of their offsets' variance comes last.
+    """
+
+    def __init__(
+        self, x: Tensor, y: Tensor, variances: Tensor, groups: Indices, sites: Tensor | None
+    ) -> None:
         self.count = int(groups.max()) + 1 if len(groups) else 0
         self.y, self.variances = y, variances
         index = torch.as_tensor(groups, dtype=torch.long)
@@ -217,18 +247,23 @@ class _Posterior:
         self.width = np.array([LENGTHSCALE_SPREAD] * self.count + [SIGNAL_SPREAD, NOISE_SPREAD])
         first, signal, noise = LOG_BOUNDS
         self.bounds = [first] * self.count + [signal, noise]
+        self.alike = None if sites is None else _alike(sites)
+        if self.alike is not None:
+            self.location = np.append(self.location, SITE_LOCATION)
+            self.width = np.append(self.width, SITE_SPREAD)
+            self.bounds.append(SITE_BOUNDS)
         self.start = self.location.copy()
         self.eye = torch.eye(len(y), dtype=torch.float64)
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         inverse = torch.as_tensor(np.exp(-2.0 * theta[: self.count]), dtype=torch.float64)
-        signal, noise = math.exp(theta[-2]), math.exp(theta[-1])
+        signal, noise = (math.exp(t) for t in theta[self.count : self.count + 2])
         radius = torch.tensordot(inverse, self.squares, dims=1).sqrt() * ROOT5
         decay = torch.exp(-radius)
         kernel = signal * (1.0 + radius + radius.square() / 3.0) * decay
-        factor = torch.linalg.cholesky(
-            kernel + torch.diag(self.variances + noise + JITTER * signal)
-        )
+        covariance = kernel + torch.diag(self.variances + noise + JITTER * signal)
+        offsets = None if self.alike is None else math.exp(theta[-1]) * self.alike
+        factor = torch.linalg.cholesky(covariance if offsets is None else covariance + offsets)
         level = _level(factor, self.y)
         residual = self.y - level
         inverted = torch.cholesky_inverse(factor)
@@ -239,8 +274,10 @@ class _Posterior:
         shaped = slope * decay * (1.0 + radius) * (signal * 5.0 / 3.0)
         by_group = (self.squares * shaped).sum(dim=(1, 2)) * inverse
         gradient[: self.count] = 0.5 * by_group.numpy()
-        gradient[-2] = 0.5 * float((slope * kernel).sum())
-        gradient[-1] = 0.5 * noise * float(slope.diagonal().sum())
+        gradient[self.count] = 0.5 * float((slope * kernel).sum())
+        gradient[self.count + 1] = 0.5 * noise * float(slope.diagonal().sum())
+        if offsets is not None:
+            gradient[-1] = 0.5 * float((slope * offsets).sum())
         scaled = (theta - self.location) / self.width
         return value + 0.5 * float(scaled @ scaled), gradient + scaled / self.width
 
@@ -260,9 +297,16 @@ def _squared_distances(left: Tensor, right: Tensor) -> Tensor:
     return left.square().sum(-1, keepdim=True) + right.square().sum(-1) - 2.0 * product
 
 
+def _alike(sites: Tensor) -> Tensor:
+    """Return (n, n), 1 where two observations are of the same known site, else 0."""
+    return ((sites[:, None] == sites[None, :]) & (sites[:, None] != NOWHERE)).to(torch.float64)
+
+
 def _covariance(process: Process) -> Tensor:
     scaled = process.seen / process.lengthscales
     kernel = process.signal * _matern(torch.cdist(scaled, scaled).square())
+    if process.sites is not None:
+        kernel = kernel + process.site * _alike(process.sites)
     extra = process.variances + process.noise + JITTER * process.signal
     return kernel + torch.diag(extra)
 

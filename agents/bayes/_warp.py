@@ -15,7 +15,7 @@ import numpy as np
 from agents.bayes._goals import Goals
 from agents.bayes._inputs import Inputs
 from agents.bayes._process import Process, fit_process, log_likelihood
-from agents.encoding import Array
+from agents.encoding import Array, Indices
 
 MARGIN = 3.0
 """Nats by which the logarithm must be better before it is used, assumed: odds of twenty to one."""
@@ -41,7 +41,9 @@ class Warp:
         return natural, natural * math.sqrt(math.expm1(variance))
 
 
-def fit_warped(columns: Array, values: Array, errors: Array, inputs: Inputs) -> Process:
+def fit_warped(
+    columns: Array, values: Array, errors: Array, inputs: Inputs, sites: Indices | None = None
+) -> Process:
     """Fit a process of the values, or of their logarithm where that explains them better.
 
     Args:
@@ -49,15 +51,16 @@ def fit_warped(columns: Array, values: Array, errors: Array, inputs: Inputs) -> 
         values: (n,) observations in natural units.
         errors: (n,) their standard errors, zero where none is stated.
         inputs: From columns to inputs.
+        sites: (n,) where each was measured; see `Process.sites`.
     """
-    plain = fit_process(columns, values, errors, inputs.groups, inputs)
+    plain = fit_process(columns, values, errors, inputs.groups, inputs, sites)
     if np.any(values <= 0.0):
         return plain
     logs, shares = np.log(values), errors / values
     gain = log_likelihood(plain, logs, shares) - float(logs.sum())
     if gain < log_likelihood(plain, values, errors) + MARGIN:
         return plain
-    warped = fit_process(columns, logs, shares, inputs.groups, inputs)
+    warped = fit_process(columns, logs, shares, inputs.groups, inputs, sites)
     return replace(warped, log=True)
 
 
