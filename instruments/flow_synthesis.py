@@ -43,7 +43,7 @@ from surrogate_sim.plants.flow import Composition, FlowPlant, Line
 PHOTONS = 30_000
 DESCRIPTION = StationDescription(
     name="flow_synthesis",
-    version="2",
+    version="3",
     description=(
         "CsPbBr3 nanocrystals made in a flow tube, at room temperature or heated, optionally with "
         "an in-line halide exchange stage, measured by emission, absorption and lifetime"

@@ -14,6 +14,8 @@ from instruments.station import Spectrum
 
 Array = NDArray[np.float64]
 LN10 = float(np.log(10.0))
+EDGE_SPAN = 21.0  # nm of spectrum that an edge needs
+BIN = 1.07  # nm: finer than any exciton
 
 
 def absorbance_noise(absorbance: Array) -> float:
@@ -124,13 +126,16 @@ def first_exciton(spectrum: Spectrum, emission: float) -> Exciton:
     """
     low, high = HC / (emission + 0.40), HC / (emission - 0.25)
     first, last = np.searchsorted(spectrum.axis, (low, high))
-    if last - first < 120:
+    axis = spectrum.axis[first:last]
+    if len(axis) < 2 or axis[-1] - axis[0] < EDGE_SPAN:
         raise FitError(
-            f"an edge needs 120 pixels between {low:.0f} and {high:.0f} nm, but got {last - first}"
+            f"an edge needs {EDGE_SPAN:g} nm of spectrum between {low:.0f} and {high:.0f} nm, but "
+            f"the axis goes from {spectrum.axis[0]:.0f} to {spectrum.axis[-1]:.0f} nm"
         )
     raw = spectrum.values[first:last].astype(np.float64)
-    axis, values = binned(spectrum.axis[first:last], raw, 6)
-    noise = max(absorbance_noise(raw) / np.sqrt(6.0), 1e-7)
+    pixels = max(round(BIN * (len(axis) - 1) / float(axis[-1] - axis[0])), 1)
+    axis, values = binned(axis, raw, pixels)
+    noise = max(absorbance_noise(raw) / np.sqrt(pixels), 1e-7)
     contrast = float(values[: len(values) // 4].mean() - values[-len(values) // 8 :].mean())
     if contrast < 10.0 * noise:
         raise FitError(

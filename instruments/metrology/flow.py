@@ -80,7 +80,7 @@ def emission_line(
     Raises:
         FitError: there is no line to fit.
     """
-    level = lineshape.smooth(dark.values.astype(np.float64), 401)
+    level = lineshape.smooth(pl.axis, dark.values.astype(np.float64), lineshape.DARK_SPAN)
     counts = pl.values.astype(np.float64) - level
     excitation = float(pl.settings["excitation"])
     guess, _ = lineshape.first_guess(pl.axis, counts, lowest)

@@ -67,7 +67,7 @@ def _times(frames: Spectrum) -> Array:
 
 def _lines(frames: Spectrum, dark: Spectrum, lowest: float) -> list[Line | None]:
     """Fit each frame; None where there is no line."""
-    level = lineshape.smooth(dark.values.astype(np.float64), 401)
+    level = lineshape.smooth(dark.axis, dark.values.astype(np.float64), lineshape.DARK_SPAN)
     scale = float(frames.settings["integration_time"]) / float(dark.settings["integration_time"])
     floor = float(np.median(level))
     noise = float(frames.settings["read_noise"])
@@ -75,7 +75,10 @@ def _lines(frames: Spectrum, dark: Spectrum, lowest: float) -> list[Line | None]
     found: list[Line | None] = []
     for counts in frames.values.astype(np.float64):
         lit = counts - floor - (level - floor) * scale
-        if float(lineshape.smooth(lit, 31).max()) < LOWEST_SIGNAL * noise:
+        if (
+            float(lineshape.smooth(frames.axis, lit, 0.5 * lineshape.LINE_SPAN).max())
+            < LOWEST_SIGNAL * noise
+        ):
             found.append(None)
             continue
         try:

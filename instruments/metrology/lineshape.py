@@ -21,7 +21,9 @@ HC = 1239.841984  # eV nm, from the exact SI values of h, c and e
 FWHM_PER_SIGMA = float(
     2.0 * np.sqrt(2.0 * np.log(2.0))
 )  # FWHM over standard deviation of a Gaussian
-LINE_PIXELS = 61  # about 11 nm: a boxcar narrower than any line, wide enough to lift weak ones
+LINE_SPAN = 10.9  # nm: a boxcar narrower than any line, wide enough to lift weak ones
+DARK_SPAN = 71.5  # nm: a dark level has broad structure alone
+FINE_SPAN = 1.6  # nm: about the point spread
 Array = NDArray[np.float64]
 
 
@@ -116,8 +118,15 @@ def shape(
     return height * bell + background, jacobian
 
 
-def smooth(values: Array, pixels: int) -> Array:
-    """Boxcar mean over `pixels`, shape kept."""
+def pixels_of(axis: Array, span: float) -> int:
+    """Odd number of pixels nearest to `span` [nm] on an evenly spaced axis, shape (n,) [nm]."""
+    width = abs(float(axis[-1] - axis[0])) / (len(axis) - 1)
+    return 2 * max(round(0.5 * (span / width - 1.0)), 0) + 1
+
+
+def smooth(axis: Array, values: Array, span: float) -> Array:
+    """Boxcar mean over `span` [nm] of values on an even axis, shape (n,) each; shape kept."""
+    pixels = pixels_of(axis, span)
     filtered: Array = uniform_filter1d(values, pixels, mode="reflect")
     return filtered
 
@@ -133,7 +142,7 @@ def first_guess(wavelength: Array, counts: Array, lowest: float) -> tuple[Array,
     Raises:
         FitError: no maximum above the background.
     """
-    flat = smooth(counts, LINE_PIXELS)
+    flat = smooth(wavelength, counts, LINE_SPAN)
     start = int(np.searchsorted(wavelength, lowest))
     background = float(np.median(flat[start:]))
     top = start + int(np.argmax(flat[start:]))
@@ -184,7 +193,7 @@ def fit_line(
     if high - low < 25:
         raise FitError(f"a line needs 25 pixels, but its window holds {high - low}")
     floor = extra + read_noise**2
-    expected = np.clip(smooth(window.data, 9), 0.0, None)
+    expected = np.clip(smooth(window.axis, window.data, FINE_SPAN), 0.0, None)
     solution = guess
     for _ in range(2):
         solution = _solve(window, np.sqrt(expected + floor), solution)

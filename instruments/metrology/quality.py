@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.metrology.lineshape import HC, LINE_PIXELS, Line, smooth
+from instruments.metrology.lineshape import HC, LINE_SPAN, Line, pixels_of, smooth
 from instruments.station import Spectrum, Verdict, VerdictKind
+
+Array = NDArray[np.float64]
 
 # A peak below three times the noise is no peak (the physics specification, section 5); the
 # highest of some 60 independent means of pure noise reaches that by chance, so five are asked.
@@ -19,6 +21,7 @@ SECOND_PEAK = 0.06  # share of the main height, apart from the line, that is a s
 MISFIT = 0.008  # unexplained light, root mean square over the height, of a line of another shape
 SHOULDER = 0.15  # share of the main height that is one without a dip in between
 MODERATE_ESCAPE = 0.90  # with more reabsorbed than this, the line itself is shifted and narrowed
+APART = 7.3  # nm: what second peaks are looked for through
 DEEP_ABSORBANCE = 1.5  # 97 % of the excitation absorbed: the far half of the cell is dark
 
 
@@ -44,10 +47,16 @@ def verdict(findings: list[Finding]) -> Verdict:
     return Verdict(kind, tuple(f.reason for f in findings), failure)
 
 
-def peak_signal(counts: NDArray[np.float64], noise: float) -> float:
-    """Signal-to-noise of the highest mean over about 11 nm above the median."""
-    flat = smooth(counts, LINE_PIXELS)
-    return float((flat.max() - np.median(flat)) / (noise / np.sqrt(LINE_PIXELS)))
+def peak_signal(axis: Array, counts: Array, noise: float) -> float:
+    """Signal-to-noise of the highest mean over about 11 nm above the median.
+
+    Args:
+        axis: Shape (n,) [nm].
+        counts: Shape (n,).
+        noise: Standard deviation of a pixel without light [counts].
+    """
+    flat = smooth(axis, counts, LINE_SPAN)
+    return float((flat.max() - np.median(flat)) / noise * np.sqrt(pixels_of(axis, LINE_SPAN)))
 
 
 def instrument_findings(spectra: Mapping[str, Spectrum]) -> list[Finding]:
@@ -67,7 +76,7 @@ def instrument_findings(spectra: Mapping[str, Spectrum]) -> list[Finding]:
         ("reference_dye", "reference_dark", "excitation source"),
     ):
         lit = spectra[name].values.astype(np.float64)
-        signal = peak_signal(lit, _noise(spectra[level]))
+        signal = peak_signal(spectra[name].axis, lit, _noise(spectra[level]))
         if signal < 10.0:
             found.append(
                 Finding(
@@ -97,7 +106,8 @@ def signal_findings(pl: Spectrum, dark: Spectrum, lowest: float) -> list[Finding
         ]
     inside = pl.axis >= lowest
     level = float(np.mean(dark.values.astype(np.float64)))
-    signal = peak_signal(pl.values[inside].astype(np.float64) - level, _noise(dark))
+    counts = pl.values[inside].astype(np.float64) - level
+    signal = peak_signal(pl.axis[inside], counts, _noise(dark))
     longest = float(pl.settings["longest_integration"])
     exhausted = float(pl.settings["integration_time"]) >= 0.99 * longest
     if signal < LOWEST_SNR and exhausted:
@@ -114,7 +124,7 @@ def signal_findings(pl: Spectrum, dark: Spectrum, lowest: float) -> list[Finding
 
 
 def second_peak_findings(
-    pl: Spectrum, counts: NDArray[np.float64], model: NDArray[np.float64], line: Line, noise: float
+    pl: Spectrum, counts: Array, model: Array, line: Line, noise: float
 ) -> list[Finding]:
     """Look for a second population in what the line fit leaves over.
 
@@ -127,8 +137,9 @@ def second_peak_findings(
     """
     away = np.abs(HC / pl.axis - line.energy) > 0.9 * line.width
     usable = away & (pl.axis > float(pl.settings["excitation"]) + 20.0)
-    left, flat = smooth(counts - model, 41), smooth(counts, 41)
-    deviation = np.sqrt((np.clip(model, 0.0, None) + noise**2) / 41.0)
+    left, flat = smooth(pl.axis, counts - model, APART), smooth(pl.axis, counts, APART)
+    pixels = pixels_of(pl.axis, APART)
+    deviation = np.sqrt((np.clip(model, 0.0, None) + noise**2) / pixels)
     height = float(line.parameters[0])
     top = int(np.argmax(np.where(usable, left, -np.inf)))
     if left[top] < 7.0 * float(deviation[top]):
@@ -141,7 +152,7 @@ def second_peak_findings(
     return [Finding("accept_wide", reason)]
 
 
-def _valley(flat: NDArray[np.float64], top: int, axis: NDArray[np.float64], line: Line) -> bool:
+def _valley(flat: Array, top: int, axis: Array, line: Line) -> bool:
     """Tell whether the smoothed counts dip between the pixel `top` and the line's maximum."""
     centre = int(np.searchsorted(axis, HC / line.energy))
     between = flat[min(top, centre) : max(top, centre) + 1]

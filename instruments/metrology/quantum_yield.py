@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.metrology.absorption import LN10, absorptance, front_face, mean_absorbance
-from instruments.metrology.lineshape import FitError, smooth
+from instruments.metrology.lineshape import LINE_SPAN, FitError, smooth
 from instruments.station import Spectrum
 
 
@@ -70,7 +70,8 @@ def transmission(absorbance: Spectrum, excitation: float, red: float) -> NDArray
         strength, _ = excitation_absorbance(absorbance, excitation, red)
     except FitError:
         return np.ones(len(absorbance.axis))
-    values = smooth(absorbance.values.astype(np.float64), 31) - red_level(absorbance, red)
+    values = smooth(absorbance.axis, absorbance.values.astype(np.float64), 0.5 * LINE_SPAN)
+    values -= red_level(absorbance, red)
     return front_face(strength, values) / absorptance(strength)
 
 

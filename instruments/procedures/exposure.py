@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from instruments.capabilities import Exposure, Light, LightPath, Spectrometer
 from instruments.station import Spectrum
@@ -28,10 +29,15 @@ class ExposureTarget:
     rounds: int = 8
 
 
+def smoothed(exposure: Exposure, pixels: int) -> NDArray[np.float64]:
+    """Mean over `pixels` neighbours where there are so many, shape (n - pixels + 1,) [counts]."""
+    kernel = np.full(pixels, 1.0 / pixels)
+    return np.convolve(exposure.counts.astype(np.float64), kernel, mode="valid")
+
+
 def bright(exposure: Exposure, floor: float) -> float:
-    """Highest signal above `floor` [counts], after a 9-pixel mean."""
-    flat = np.convolve(exposure.counts.astype(np.float64), np.full(9, 1.0 / 9.0), mode="valid")
-    return float(flat.max()) - floor
+    """Highest signal above `floor` [counts], after a 5-pixel mean."""
+    return float(smoothed(exposure, 5).max()) - floor
 
 
 def choose_exposure(

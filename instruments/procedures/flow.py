@@ -19,11 +19,17 @@ from instruments.capabilities import (
     Thermostat,
 )
 from instruments.errors import InstrumentError, StationStoppedError, TrialFailedError
-from instruments.procedures.exposure import ExposureTarget, choose_exposure, spectrum
+from instruments.procedures.exposure import (
+    ExposureTarget,
+    choose_exposure,
+    smoothed,
+    spectrum,
+)
 from instruments.procedures.flow_further import FurtherReadings, Wanted
 from instruments.station import Spectrum
 
 Progress = Callable[[str], None]
+PIXELS = 17  # neighbours that a look for standstill is averaged over: fewer than a line has
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,11 +329,10 @@ class FlowProcedure:
 
 def _relative_change(before: Exposure, after: Exposure) -> float:
     """Change between two spectra over their size, both smoothed to lift them from the noise."""
-    kernel = np.full(31, 1.0 / 31.0)
-    first, second = (np.convolve(e.counts, kernel, mode="valid") for e in (before, after))
+    first, second = (smoothed(e, PIXELS) for e in (before, after))
     first, second = first - np.median(first), second - np.median(second)
     size = float(np.abs(first).max())
-    noise = 5.0 * float(np.std(np.diff(before.counts))) / np.sqrt(2.0 * 31.0)
+    noise = 5.0 * float(np.std(np.diff(before.counts))) / np.sqrt(2.0 * PIXELS)
     if size <= noise:
         return 0.0
     return float(max(float(np.abs(second - first).max()) - noise, 0.0) / size)

@@ -13,6 +13,8 @@ from instruments.errors import InstrumentError
 
 FLOW_NOISE = 0.01  # relative, of a thermal flow sensor and of the velocity sensor (Kerr 2019)
 TEMPERATURE_NOISE = 0.2  # K, of a resistance thermometer's reading (assumed: class A)
+RATE_DIGITS = 6  # that a syringe pump takes of a rate in µL/min (Harvard Apparatus, Elite 11)
+TENTHS = 10.0  # steps per kelvin of a controller's setpoint and reading (Eurotherm, over Modbus)
 POSITION_STEP = 0.05  # mm, resolution of the probe's stage (assumed: stepper and spindle)
 
 
@@ -53,6 +55,16 @@ class Plant(Protocol):
     def absorbance(self, wavelengths: NDArray[np.float64]) -> NDArray[np.float64]:
         """Decadic absorbance over the optical path, shape of `wavelengths` [nm]."""
         ...
+
+
+def on_pump(flow: float) -> float:
+    """What a syringe pump makes of a flow [µL/s]: its rate in µL/min has `RATE_DIGITS` digits."""
+    return float(f"{60.0 * flow:.{RATE_DIGITS}g}") / 60.0
+
+
+def on_controller(temperature: float) -> float:
+    """What a temperature controller makes of a temperature [degC]: tenths of a kelvin."""
+    return round(temperature * TENTHS) / TENTHS
 
 
 class SimulatedInstrument:
@@ -108,7 +120,7 @@ class SimulatedPump(SimulatedInstrument):
                 f"pump {self.name!r} holds zero or {self._limits.minimum:g} to "
                 f"{self._limits.maximum:g} µL/s, but was asked for {flow:g} µL/s"
             )
-        self._plant.set_flow(self._inlet, flow)
+        self._plant.set_flow(self._inlet, on_pump(flow))
 
     def read_flow(self) -> float:
         """Measured flow [µL/s]."""
@@ -181,13 +193,13 @@ class SimulatedThermostat(SimulatedInstrument):
 
     def set_temperature(self, setpoint: float) -> None:
         """Set the temperature [degC]."""
-        self._setpoint = setpoint
-        self._plant.set_temperature(setpoint)
+        self._setpoint = on_controller(setpoint)
+        self._plant.set_temperature(self._setpoint)
 
     def read_temperature(self) -> float:
         """Measured temperature [degC]."""
         noise = TEMPERATURE_NOISE * float(self._generator.standard_normal())
-        return self._plant.temperature() + noise
+        return on_controller(self._plant.temperature() + noise)
 
     def ready(self, tolerance: float = 1.0) -> bool:
         """Tell whether the reading is within `tolerance` [K] of the setpoint."""

@@ -1,8 +1,9 @@
 """A simulated array spectrometer with excitation, lamp and reference dye on the plant's cell.
 
-3648 pixels from 350 to 1000 nm, point spread of 1.5 nm FWHM, Poisson shot noise, 15 dark
-electrons per second and pixel, 50 counts of read noise, 16 bits (the physics specification,
-section 5).
+Pixels, bits and exposures of an Ocean HDX: 2068 pixels, 6 ms to 10 s in steps of 1 µs, means of
+scans as 16-bit numbers (Ocean Insight, HDX data sheet); a grating from 350 to 1000 nm. Point
+spread of 1.5 nm FWHM, Poisson shot noise, 15 dark electrons per second and pixel, 50 counts of
+read noise (the physics specification, section 5).
 """
 
 from __future__ import annotations
@@ -20,14 +21,15 @@ from instruments.errors import InstrumentError
 from instruments.simulated.flow import Plant, SimulatedInstrument
 
 Array = NDArray[np.float64]
-AXIS: Array = np.linspace(350.0, 1000.0, 3648)
+AXIS: Array = np.linspace(350.0, 1000.0, 2068)
 PIXEL = float(AXIS[1] - AXIS[0])  # nm
 POINT_SPREAD = 1.5  # nm FWHM
 DARK_RATE = 15.0  # electrons per second and pixel
 READ_NOISE = 50.0  # counts
 SATURATION = 65535.0  # counts, 16 bits
 OFFSET = 500.0  # counts; assumed, because a converter's zero lies above its read noise
-INTEGRATION_LIMITS = (0.002, 10.0)  # s
+INTEGRATION_LIMITS = (0.006, 10.0)  # s
+STEP = 1e-6  # s, of exposures
 EXCITATION = 365.0  # nm
 LAMP_RATE = 2.0e5  # counts per second and pixel at the lamp's maximum (assumed)
 
@@ -45,7 +47,7 @@ _HC = 1239.841984
 
 @cache
 def lamp_shape() -> Array:
-    """Spectrum of a deuterium-halogen lamp on the detector, relative, shape (3648,) (assumed)."""
+    """Spectrum of a deuterium-halogen lamp on the detector, relative, shape (2068,) (assumed)."""
     halogen = np.exp(-0.5 * ((AXIS - 720.0) / 190.0) ** 2)
     deuterium = 0.45 * np.exp(-(AXIS - 350.0) / 90.0)
     total = halogen + deuterium
@@ -54,14 +56,14 @@ def lamp_shape() -> Array:
 
 @cache
 def dye_shape() -> Array:
-    """Emission of the dye [1/nm], unit area, shape (3648,)."""
+    """Emission of the dye [1/nm], unit area, shape (2068,)."""
     sigma = _DYE_WIDTH / (2.0 * np.sqrt(2.0 * np.log(2.0)))
     bell = np.exp(-0.5 * ((_HC / AXIS - _DYE_ENERGY) / sigma) ** 2) * _HC / AXIS**2
     return np.asarray(bell / (bell.sum() * PIXEL))
 
 
 def _on_detector(spectral: Array) -> Array:
-    """Photoelectrons per second and pixel, shape (3648,), of light per second and nm."""
+    """Photoelectrons per second and pixel, shape (2068,), of light per second and nm."""
     sigma = POINT_SPREAD / PIXEL / (2.0 * np.sqrt(2.0 * np.log(2.0)))
     blurred = gaussian_filter1d(spectral, sigma, mode="nearest") * PIXEL
     return np.asarray(np.maximum(blurred, 0.0) + DARK_RATE)
@@ -100,7 +102,7 @@ class SimulatedSpectrometer(SimulatedInstrument):
 
     @property
     def wavelengths(self) -> Array:
-        """Pixel axis, shape (3648,) [nm]."""
+        """Pixel axis, shape (2068,) [nm]."""
         return AXIS
 
     @property
@@ -140,6 +142,7 @@ class SimulatedSpectrometer(SimulatedInstrument):
                 f"an exposure must take {shortest:g} to {longest:g} s at least once, but got "
                 f"{integration_time:g} s, {averages} times"
             )
+        integration_time = round(integration_time / STEP) * STEP
         self._clock.wait(0.5 * integration_time * averages)
         rate = self._rate(light, path)
         self._clock.wait(0.5 * integration_time * averages)
@@ -147,7 +150,7 @@ class SimulatedSpectrometer(SimulatedInstrument):
         return Exposure(counts, integration_time, averages, light, path)
 
     def _rate(self, light: Light, path: LightPath) -> Array:
-        """Expected photoelectrons per second and pixel, shape (3648,), dark included."""
+        """Expected photoelectrons per second and pixel, shape (2068,), dark included."""
         if light == "dark" or not self._lit[light]:
             return np.full_like(AXIS, DARK_RATE)
         if light == "lamp":
@@ -165,13 +168,14 @@ class SimulatedSpectrometer(SimulatedInstrument):
         if averages > 1 and float(expected.max()) < 0.8 * SATURATION:
             electrons = self._generator.poisson(averages * expected) / averages
             noise = READ_NOISE / np.sqrt(averages) * self._generator.standard_normal(len(expected))
-            return np.asarray(np.clip(electrons + OFFSET + noise, 0.0, None), dtype=np.float32)
+            mean = np.rint(np.maximum(electrons + OFFSET + noise, 0.0))
+            return np.asarray(mean, dtype=np.float32)
         total = np.zeros_like(expected)
         for _ in range(averages):
             electrons = self._generator.poisson(expected).astype(np.float64)
             raw = electrons + OFFSET + READ_NOISE * self._generator.standard_normal(len(expected))
             total += np.clip(np.rint(raw), 0.0, SATURATION)
-        return (total / averages).astype(np.float32)
+        return np.rint(total / averages).astype(np.float32)
 
     def fail(self, source: str) -> None:
         """Let a light source die, as a lamp does (for exercises and tests)."""

@@ -4,7 +4,7 @@ import pytest
 from instruments.metrology import line_values
 from instruments.metrology.lineshape import HC, FitError, fit_line, shape
 
-AXIS = np.linspace(350.0, 1000.0, 3648)
+AXIS = np.linspace(350.0, 1000.0, 2068)
 ONES = np.ones_like(AXIS)
 READ_NOISE = 50.0
 
