@@ -1,7 +1,7 @@
 """Compiled mixtures of lines and absorption edges: each class where it differs from its limits.
 
-Energies [eV]; what lies beyond some standard deviations of a line or an edge is its limit to
-rounding, and costs nothing.
+A row is one ensemble. Energies [eV]; what lies beyond some standard deviations of a line or an
+edge is its limit to rounding, and costs nothing.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ _EDGE = 8.6  # beyond which the error function is -1 or 1
 
 @njit(cache=True)
 def lines(energy: Array, centre: Array, sigma: Array, weight: Array) -> Array:
-    """Sum of Gaussians of unit height times `weight`, shape (m,), at `energy`."""
-    total = np.zeros(energy.shape[0])
-    for j in range(centre.shape[0]):
-        for i in range(energy.shape[0]):
-            reduced = (energy[i] - centre[j]) / sigma[j]
-            if abs(reduced) < _LINE:
-                total[i] += weight[j] * math.exp(-0.5 * reduced * reduced)
+    """Sum of Gaussians of unit height times `weight`, all (rows, n), at `energy`: (rows, m)."""
+    rows, classes = centre.shape
+    total = np.zeros((rows, energy.shape[0]))
+    for k in range(rows):
+        for j in range(classes):
+            for i in range(energy.shape[0]):
+                reduced = (energy[i] - centre[k, j]) / sigma[k, j]
+                if abs(reduced) < _LINE:
+                    total[k, i] += weight[k, j] * math.exp(-0.5 * reduced * reduced)
     return total
 
 
@@ -53,25 +55,27 @@ def edges(
     weight: Array,
     shape: tuple[float, float, float],
 ) -> Array:
-    """Sum of the classes' absorption coefficients times `weight`, shape (m,) [1/cm].
+    """Sum of the classes' absorption coefficients times `weight`, shape (rows, m) [1/cm].
 
     Args:
         energy: Shape (m,) [eV].
         solid: Coefficient of the solid there, shape (m,) [1/cm].
-        exciton: 1S energies, shape (n,) [eV].
-        matched: Energies from which dots absorb as the solid, shape (n,) [eV].
-        matched_solid: Coefficient of the solid there, shape (n,) [1/cm].
-        weight: Shape (n,).
+        exciton: 1S energies, shape (rows, n) [eV].
+        matched: Energies from which dots absorb as the solid, shape (rows, n) [eV].
+        matched_solid: Coefficient of the solid there, shape (rows, n) [1/cm].
+        weight: Shape (rows, n).
         shape: Standard deviation of the 1S [eV], share of the step, strength of the 1S.
     """
     sigma, share, peak = shape
-    total = np.zeros(energy.shape[0])
-    for j in range(exciton.shape[0]):
-        whole = _edge(matched[j], exciton[j], matched[j], sigma, share, peak)
-        scale = weight[j] * matched_solid[j] / whole
-        for i in range(energy.shape[0]):
-            if energy[i] >= matched[j]:
-                total[i] += weight[j] * solid[i]
-            else:
-                total[i] += scale * _edge(energy[i], exciton[j], matched[j], sigma, share, peak)
+    rows, classes = exciton.shape
+    total = np.zeros((rows, energy.shape[0]))
+    for k in range(rows):
+        for j in range(classes):
+            x, high = exciton[k, j], matched[k, j]
+            scale = weight[k, j] * matched_solid[k, j] / _edge(high, x, high, sigma, share, peak)
+            for i in range(energy.shape[0]):
+                if energy[i] >= high:
+                    total[k, i] += weight[k, j] * solid[i]
+                else:
+                    total[k, i] += scale * _edge(energy[i], x, high, sigma, share, peak)
     return total

@@ -176,21 +176,33 @@ def trap_density(plate: Plate, c: Mapping[str, float]) -> Array:
 def traps(plate: Plate, index: int, edge: Array, p: TwinParameters) -> Array:
     """Mean traps per dot, shape of `edge`: free dots first, then as many enclosed ones."""
     densities = [trap_density(plate, p.own)[index], p.own["trap_floor"]]
-    return optics.mean_traps(edge, np.repeat(densities, len(edge) // 2), p.materials)
+    return optics.mean_traps(edge, np.repeat(densities, edge.shape[-1] // 2), p.materials)
 
 
 def ensemble(
-    plate: Plate, aged: Aged, index: int, p: TwinParameters, concentration: float = 1.0
+    plate: Plate, aged: Aged, index: int, p: TwinParameters, concentration: ArrayLike = 1.0
 ) -> Ensemble:
-    """Return the emitting dots of one well, free and enclosed; `concentration` by evaporation."""
+    """Return the emitting dots of one well, free and enclosed; `concentration` by evaporation.
+
+    Args:
+        plate: All wells.
+        aged: At one age, or at ages on a first axis (frames), which the dots then have as well.
+        index: Of the well.
+        p: Constants of the laboratory.
+        concentration: Factor, one number or shape (frames,).
+    """
     c, m = p.own, p.materials
-    free = np.cbrt(plate.dots.edge[index] ** 3 + aged.coarsening[index])
+
+    def of(shares: Array) -> Array:
+        return np.asarray(shares[..., index, None])
+
+    cube, coarsening = plate.dots.edge[index] ** 3, of(aged.coarsening)
     # Dots are enclosed all the while, so half of the coarsening stands for theirs.
-    core = np.cbrt(plate.dots.edge[index] ** 3 + 0.5 * aged.coarsening[index])
-    edge = np.concatenate([free, c["enclosed_shrinkage"] * core])
+    core = np.cbrt(cube + 0.5 * coarsening)
+    edge = np.concatenate([np.cbrt(cube + coarsening), c["enclosed_shrinkage"] * core], axis=-1)
     units = plate.dots.units[index]
-    shares = np.concatenate([aged.free[index] * units, aged.enclosed[index] * units])
-    amount = 1e3 * concentration * shares
+    shares = np.concatenate([of(aged.free) * units, of(aged.enclosed) * units], axis=-1)
+    amount = 1e3 * np.asarray(concentration, float)[..., None] * shares
     bright = edge > _SMALLEST
     edge = np.maximum(edge, _SMALLEST)
     lifetime = optics.radiative_lifetime(edge, 0.0, 0.0, m)
@@ -202,11 +214,7 @@ def light(
     plate: Plate, seconds: Array, index: int, p: TwinParameters, concentration: ArrayLike = 1.0
 ) -> Array:
     """Emission of a well at ages `seconds`, shape (frames, energies) on larp_light.ENERGY."""
-    frames = []
     factor = np.broadcast_to(np.asarray(concentration, float), seconds.shape)
-    for second, more in zip(seconds, factor, strict=True):
-        aged = age(plate.settled, np.full(len(plate.depth), second), p.own)
-        dots = ensemble(plate, aged, index, p, float(more))
-        depth = float(plate.depth[index] / more)
-        frames.append(larp_light.emitted(dots, EXCITATION, depth, p.own["disorder"], p.materials))
-    return np.stack(frames)
+    dots = ensemble(plate, age(plate.settled, seconds[:, None], p.own), index, p, factor)
+    depth = plate.depth[index] / factor
+    return larp_light.emitted(dots, EXCITATION, depth, p.own["disorder"], p.materials)

@@ -48,7 +48,7 @@ class Settled:
 
 @dataclass(frozen=True)
 class Aged:
-    """Shares of the units at one age, and what changed; shape (n,).
+    """Shares of the units at one age, and what changed; shape (n,), or (ages, n) at several.
 
     Attributes:
         free: Dots in solution.
@@ -95,7 +95,7 @@ def _free_lead_bromide(wells: Wells, units: Array, share: Array, c: Constants) -
 
 
 def age(settled: Settled, seconds: Array, c: Constants) -> Aged:
-    """Return the shares at ages `seconds`, shape (n,).
+    """Return the shares at ages `seconds`, of a shape that broadcasts with (n,).
 
     Conversion: dphi/dt = k_T [B]^2 (phi_eq - phi). A dot that survives is enclosed in a grain
     with probability phi, and its outer part converts as well. Loss: Avrami with rate

@@ -26,15 +26,15 @@ AVOGADRO = 0.602214076
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Classes of equal dots.
+    """Classes of equal dots; fields of shape (n,), or (..., n) for several ensembles at once.
 
     Attributes:
-        edge: Shape (n,), cube edge [nm].
-        amount: Shape (n,), concentration of formula units CsPbX3 in the class [mM].
-        chloride: Shape (n,), mole fraction.
-        iodide: Shape (n,), mole fraction.
-        quantum_yield: Shape (n,).
-        temperature: Shape (n,), [K].
+        edge: Cube edge [nm].
+        amount: Concentration of formula units CsPbX3 in the class [mM].
+        chloride: Mole fraction.
+        iodide: Mole fraction.
+        quantum_yield: Of each class.
+        temperature: [K].
     """
 
     edge: Array
@@ -45,11 +45,11 @@ class Ensemble:
     temperature: Array
 
     def energy(self, c: Mapping[str, float]) -> Array:
-        """Emission energy of each class, shape (n,) [eV]."""
+        """Emission energy of each class, shape (..., n) [eV]."""
         return emission_energy(self.edge, self.chloride, self.iodide, self.temperature, c)
 
     def volume_fraction(self, c: Mapping[str, float]) -> Array:
-        """Share of the liquid's volume in each class, shape (n,)."""
+        """Share of the liquid's volume in each class, shape (..., n)."""
         cell = lattice(self.chloride, self.iodide, c) ** 3
         return np.asarray(self.amount * 1e-3 * AVOGADRO * cell)
 
@@ -154,43 +154,52 @@ def broadened_root(reduced: ArrayLike) -> Array:
 def absorbance(
     ensemble: Ensemble, energy: Array, path: float, c: Mapping[str, float]
 ) -> NDArray[np.float64]:
-    """Decadic absorbance of the ensemble over `path` [mm] at photon energies, shape (m,)."""
+    """Decadic absorbance of the ensemble over `path` [mm] at photon energies, shape (..., m)."""
     exciton = ensemble.energy(c) + stokes_shift(ensemble.edge, c)
     matched = np.maximum(_HIGH, exciton + 0.35)
     total = _light_kernels.edges(
         np.asarray(energy, float),
         plateau_absorption(energy, c),
-        exciton,
-        matched,
-        plateau_absorption(matched, c),
-        ensemble.volume_fraction(c),
+        _rows(exciton),
+        _rows(matched),
+        _rows(plateau_absorption(matched, c)),
+        _rows(ensemble.volume_fraction(c)),
         (c["exciton_width"] / _FWHM, c["step_share"], c["exciton_strength"]),
     )
-    return np.asarray(total * (path * 0.1 / _LN10))
+    return np.asarray(total.reshape(*exciton.shape[:-1], -1) * (path * 0.1 / _LN10))
+
+
+def _rows(values: Array) -> Array:
+    """Ensembles in rows, shape (rows, n), as the compiled sums take them."""
+    return np.ascontiguousarray(values.reshape(-1, values.shape[-1]))
 
 
 def emission_shape(
-    ensemble: Ensemble, energy: Array, excitation: float, c: Mapping[str, float]
+    ensemble: Ensemble, energy: Array, excitation: ArrayLike, c: Mapping[str, float]
 ) -> NDArray[np.float64]:
-    """Photons emitted per photon absorbed and eV, shape (m,) [1/eV].
+    """Photons emitted per photon absorbed and eV, shape (..., m) [1/eV].
 
-    The mixture over size and composition, weighted by absorption at `excitation` [eV] and
-    quantum yield; its integral over energy is the ensemble's quantum yield.
+    The mixture over size and composition, weighted by absorption at `excitation` [eV], one number
+    or shape (...,), and quantum yield; its integral over energy is the ensemble's quantum yield.
     """
     centre = ensemble.energy(c)
     weight = absorbed_share(ensemble, excitation, c) * ensemble.quantum_yield
     width = linewidth(ensemble.edge, ensemble.chloride, ensemble.iodide, ensemble.temperature, c)
     sigma = width / _FWHM
     height = weight / (sigma * np.sqrt(2.0 * np.pi))
-    return np.asarray(_light_kernels.lines(np.asarray(energy, float), centre, sigma, height))
+    total = _light_kernels.lines(
+        np.asarray(energy, float), _rows(centre), _rows(sigma), _rows(height)
+    )
+    return np.asarray(total.reshape(*centre.shape[:-1], -1))
 
 
-def absorbed_share(ensemble: Ensemble, excitation: float, c: Mapping[str, float]) -> Array:
-    """Share of the absorbed light that each class takes, shape (n,); zeros if none absorb."""
+def absorbed_share(ensemble: Ensemble, excitation: ArrayLike, c: Mapping[str, float]) -> Array:
+    """Share of the absorbed light that each class takes, shape (..., n); zeros if none absorb."""
     exciton = ensemble.energy(c) + stokes_shift(ensemble.edge, c)
-    taken = ensemble.volume_fraction(c) * absorption_coefficient(excitation, exciton, c)
-    total = float(taken.sum())
-    return np.asarray(taken / total if total > 0.0 else np.zeros_like(taken))
+    light = np.asarray(excitation, float)[..., None]
+    taken = ensemble.volume_fraction(c) * absorption_coefficient(light, exciton, c)
+    total = taken.sum(axis=-1, keepdims=True)
+    return np.asarray(taken / np.where(total > 0.0, total, np.inf))
 
 
 def escape(excitation_absorbance: float, emission_absorbance: ArrayLike) -> Array:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from surrogate_sim import larp, larp_chemistry, larp_growth, larp_light, optics
+from surrogate_sim._layer_kernels import DIFFUSIVITY, MIRROR, reabsorbed
 from surrogate_sim.equilibria import EquilibriumError, solve, tableau
 from surrogate_sim.larp import Charge
 from surrogate_sim.larp_ageing import age, solution_totals
@@ -171,29 +172,75 @@ def test_conversion_needs_amine_and_never_runs_backwards():
     assert hours[-1][0] < 1e-9 and hours[-1][1] < 0.05 < hours[-1][2]
 
 
+def dots_of(amount: float, edge: float = 10.0) -> optics.Ensemble:
+    """One frame with one class of dots."""
+    return larp_light.ensemble(np.array([[amount]]), np.array([[edge]]), np.array([[0.8]]))
+
+
 def test_reabsorption_vanishes_on_dilution_and_reddens_at_plate_density():
     # A8: computed from optical density, nothing to fit
     c = P.materials
-    edge = np.array([10.0])
 
     def mean(amount: float) -> float:
-        dots = larp_light.ensemble(np.array([amount]), edge, np.array([0.8]))
-        light = larp_light.emitted(dots, 365.0, 6.9, 0.0, c)
+        (light,) = larp_light.emitted(dots_of(amount), 365.0, np.array([6.9]), 0.0, c)
         return float((light * larp_light.ENERGY).sum() / light.sum())
 
-    alone = larp_light.ensemble(np.array([1.0]), edge, np.array([0.8]))
-    shape = optics.emission_shape(alone, larp_light.ENERGY, 3.397, c)
+    (shape,) = optics.emission_shape(dots_of(1.0), larp_light.ENERGY, 3.397, c)
     free = float((shape * larp_light.ENERGY).sum() / shape.sum())
     assert mean(1e-6) == pytest.approx(free, abs=1e-5)
     assert free - mean(2.5) > 0.004
     assert mean(0.1) > mean(2.5)
 
 
-def test_reabsorbed_light_is_never_more_than_was_emitted():
-    own = np.geomspace(1e-4, 30.0, len(larp_light.ENERGY))
-    edges = np.concatenate([[0.0], np.geomspace(0.01, 6.9, 14)])
-    hops = larp_light._hops(own, edges).sum(axis=2)
-    assert np.all(hops >= 0.0) and np.all(hops <= 1.02)
+def test_no_dots_give_no_light_beside_frames_that_shine():
+    amount = np.array([[0.0], [2.0], [0.0]])
+    edge = np.full_like(amount, 10.0)
+    dots = larp_light.ensemble(amount, edge, np.array([[0.8], [0.8], [0.0]]))
+    light = larp_light.emitted(dots, 365.0, np.full(3, 6.9), 0.05, P.materials)
+    (alone,) = larp_light.emitted(dots_of(2.0), 365.0, np.array([6.9]), 0.05, P.materials)
+    assert not light[0].any() and not light[2].any()
+    assert light[1] == pytest.approx(alone, rel=1e-12) and alone.max() > 0.0
+
+
+def test_a_well_at_many_ages_is_that_well_at_each_age():
+    # what one age, evaporation and depth give must not leak into the next frame
+    plate = larp.react([charge(0.1), charge(1.0, SHORT), charge(0.6, LONG, "chloroform")], P)
+    ages, factor = np.array([0.0, 3600.0, 43200.0]), np.array([1.0, 1.05, 1.6])
+    for index in range(3):
+        together = larp.light(plate, ages, index, P, factor)
+        for k in range(3):
+            (alone,) = larp.light(plate, ages[k : k + 1], index, P, factor[k])
+            assert together[k] == pytest.approx(alone, rel=1e-10, abs=1e-12 * alone.max())
+
+
+def hops_by_paths(own: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Absorption in cell i of light from cell j, (energies, j, i), each path by its own length."""
+    middle, width = 0.5 * (edges[:-1] + edges[1:]), np.diff(edges)
+    alpha = DIFFUSIVITY * own[:, None, None]
+    span, below = (np.abs(np.subtract.outer(middle, middle)), np.add.outer(middle, middle))
+    back = 2.0 * edges[-1]
+
+    def path(length: np.ndarray) -> np.ndarray:
+        reached = np.exp(-alpha * np.maximum(length - 0.5 * width, 0.0))
+        return -0.5 * np.expm1(-alpha * width) * reached
+
+    own_cell = np.eye(len(middle), dtype=bool)
+    direct = np.where(own_cell, -np.expm1(-0.5 * alpha * width), path(span))
+    mirrored = MIRROR * (path(below) + path(back - below)) + 2.0 * MIRROR**2 * path(back - span)
+    return direct + mirrored / (1.0 - MIRROR**2 * np.exp(-alpha * back))
+
+
+@pytest.mark.parametrize("finest", [1e-4, 0.01, 0.24])
+def test_reabsorbed_light_follows_every_path_and_is_never_more_than_was_emitted(finest):
+    own = np.append(np.geomspace(1e-4, 300.0, len(larp_light.ENERGY) - 1), 0.0)
+    edges = np.concatenate([[0.0], np.geomspace(finest, 6.9, 14)])
+    expected = hops_by_paths(own, edges)
+    source, first = np.linspace(1.0, 0.1, 14), np.linspace(0.0, 1.0, len(own))
+    for k, weight in enumerate(np.eye(len(own))):
+        once, hops = reabsorbed(own, edges, source, first, weight)
+        assert hops == pytest.approx(expected[k], rel=1e-9, abs=1e-15)
+        assert np.all(hops >= 0.0) and np.all(hops.sum(axis=1) <= 1.02)
+    assert once == pytest.approx(np.einsum("e,j,eji->i", first, source, expected), rel=1e-12)
 
 
 def test_bragg_angles_follow_from_the_lattices():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -175,3 +177,21 @@ def test_heat_takes_what_the_source_of_the_constants_says() -> None:
     """A share lost that the words beside the constants deny would be believed by nobody."""
     lost = [1.0 - 1.0 / (1.0 + float(optics.quench(t, C))) for t in (298.15, 470.0)]
     assert lost == pytest.approx([0.03, 0.5], abs=0.01)
+
+
+def test_ensembles_at_once_are_each_by_itself():
+    # a row must not see the classes of another, nor its excitation
+    edge, amount = np.array([[6.0, 8.0, 11.0], [7.0, 9.0, 30.0]]), np.array([[1.0, 2.0, 0.5]] * 2)
+    plain = np.zeros_like(edge)
+    room = np.full_like(edge, 298.15)
+    both = optics.Ensemble(edge, amount, plain, plain, 0.5 + 0.05 * amount, room)
+    light = np.array([3.4, 2.45])
+    shape = optics.emission_shape(both, ENERGY, light, C)
+    taken = optics.absorbance(both, ENERGY, 0.7, C)
+    assert shape.shape == taken.shape == (2, len(ENERGY))
+    for k in range(2):
+        fields = (getattr(both, f.name)[k] for f in dataclasses.fields(both))
+        one = optics.Ensemble(*fields)
+        np.testing.assert_allclose(shape[k], optics.emission_shape(one, ENERGY, light[k], C))
+        np.testing.assert_allclose(taken[k], optics.absorbance(one, ENERGY, 0.7, C))
+    assert not np.allclose(shape[0], optics.emission_shape(both, ENERGY, 2.45, C)[0])
