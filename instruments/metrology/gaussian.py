@@ -49,23 +49,21 @@ def fit_gaussians(axis: Array, counts: Array, usable: NDArray[np.bool_]) -> Gaus
     weight = usable.astype(float)
     data = np.where(usable, counts, 0.0)
     p = _guess(axis, data, usable)
+    bell, cost = _cost(axis, data, weight, p)
     damping = np.full(len(p), 1e-3)
-    cost = _cost(axis, data, weight, p)
     for _ in range(_ROUNDS):
-        step = _step(axis, data, weight, p, damping)
-        trial = p + step
+        trial = p + _step(axis, data, weight, p, bell, damping)
         sane = (trial[:, 2] > _NARROWEST) & (trial[:, 2] < _WIDEST)
-        after = np.where(
-            sane, _cost(axis, data, weight, np.where(sane[:, None], trial, p)), np.inf
-        )
+        there, after = _cost(axis, data, weight, np.where(sane[:, None], trial, p))
+        after = np.where(sane, after, np.inf)
         better = after < cost
-        p = np.where(better[:, None], trial, p)
+        p, bell = (np.where(better[:, None], n, o) for n, o in ((trial, p), (there, bell)))
         done = bool(np.all((cost - after <= 1e-9 * cost) & better))
         cost = np.where(better, after, cost)
         damping = np.where(better, damping * 0.2, damping * 8.0).clip(1e-12, 1e12)
         if done:
             break
-    return _summary(axis, data, weight, p, cost)
+    return _summary(axis, data, weight, p, bell, cost)
 
 
 def _guess(axis: Array, data: Array, usable: NDArray[np.bool_]) -> Array:
@@ -82,25 +80,20 @@ def _guess(axis: Array, data: Array, usable: NDArray[np.bool_]) -> Array:
     return np.stack([height, centre, width, base], axis=1)
 
 
-def _model(axis: Array, p: Array) -> tuple[Array, Array]:
+def _cost(axis: Array, data: Array, weight: Array, p: Array) -> tuple[Array, Array]:
+    """Bells of unit height, shape (f, n), and the weighted squares that they leave, shape (f,)."""
+    bell = np.exp(-0.5 * ((axis[None, :] - p[:, 1:2]) / p[:, 2:3]) ** 2)
+    return bell, np.asarray((weight * (data - p[:, :1] * bell - p[:, 3:4]) ** 2).sum(axis=1))
+
+
+def _jacobian(axis: Array, p: Array, bell: Array) -> Array:
     reduced = (axis[None, :] - p[:, 1:2]) / p[:, 2:3]
-    return np.exp(-0.5 * reduced**2), reduced
-
-
-def _cost(axis: Array, data: Array, weight: Array, p: Array) -> Array:
-    bell, _ = _model(axis, p)
-    return np.asarray((weight * (data - p[:, :1] * bell - p[:, 3:4]) ** 2).sum(axis=1))
-
-
-def _jacobian(axis: Array, p: Array) -> Array:
-    bell, reduced = _model(axis, p)
     slope = p[:, :1] * bell * reduced / p[:, 2:3]
     return np.stack([bell, slope, slope * reduced, np.ones_like(bell)], axis=2)
 
 
-def _step(axis: Array, data: Array, weight: Array, p: Array, damping: Array) -> Array:
-    bell, _ = _model(axis, p)
-    jacobian = _jacobian(axis, p)
+def _step(axis: Array, data: Array, weight: Array, p: Array, bell: Array, damping: Array) -> Array:
+    jacobian = _jacobian(axis, p, bell)
     residual = weight * (data - p[:, :1] * bell - p[:, 3:4])
     normal = _normal(jacobian, weight)
     diagonal = np.einsum("faa->fa", normal)
@@ -114,9 +107,11 @@ def _normal(jacobian: Array, weight: Array) -> Array:
     return np.asarray((jacobian * weight[:, :, None]).transpose(0, 2, 1) @ jacobian)
 
 
-def _summary(axis: Array, data: Array, weight: Array, p: Array, cost: Array) -> Gaussians:
+def _summary(
+    axis: Array, data: Array, weight: Array, p: Array, bell: Array, cost: Array
+) -> Gaussians:
     """Errors of an unweighted fit to counts: counting variance, or the residual where larger."""
-    jacobian = _jacobian(axis, p)
+    jacobian = _jacobian(axis, p, bell)
     inverse = np.linalg.pinv(_normal(jacobian, weight))
     variance = weight * np.maximum(data, 1.0)
     excess = np.maximum(cost / np.maximum(variance.sum(axis=1), 1.0), 1.0)

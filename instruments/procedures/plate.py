@@ -187,13 +187,13 @@ def _read(
         for i, well in enumerate(wells):
             if k >= counts[i]:
                 continue
-            frames[i].append([parse(cell) for cell in rig.reader.read(well)])
+            frames[i].append(parse(rig.reader.read(well)))
     return [np.array(f, np.float32) for f in frames]
 
 
-def parse(cell: str) -> float:
-    """Number of one cell of the reader's table; `OVERFLOW_MARK` for its overflow text."""
-    return OVERFLOW_MARK if cell == OVERFLOW_TEXT else float(cell)
+def parse(row: Sequence[str]) -> list[float]:
+    """Numbers of one row of the reader's table; `OVERFLOW_MARK` for its overflow text."""
+    return [OVERFLOW_MARK if cell == OVERFLOW_TEXT else float(cell) for cell in row]
 
 
 def _spectrum(

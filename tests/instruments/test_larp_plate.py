@@ -166,7 +166,7 @@ def test_a_recipe_meets_the_same_noise_beside_any_neighbour():
 
 
 def test_overflow_is_text_at_the_reader_and_a_mark_in_the_record():
-    assert parse("OVRFLW") == OVERFLOW_MARK and parse("1234") == 1234.0
+    assert parse(["OVRFLW", "1234"]) == [OVERFLOW_MARK, 1234.0]
     bright = twin_parameters("larp_plate").replacing(reader_gain=6.0e6)
     station = opened(parameters=bright)
     made = station.run(DEFAULT, AttemptKey(1, 1))
