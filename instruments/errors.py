@@ -4,7 +4,11 @@ InstrumentError
 ├── UnknownStationError   no station of that name is installed
 ├── RecipeRefusedError    a recipe outside what the station can do; nothing has moved
 ├── TrialFailedError      a defined, informative failure while a recipe ran (clogged, no emission)
-└── StationStoppedError   the station cannot go on without a person
+├── StationStoppedError   the station cannot go on without a person
+└── DeviceError           a real device, or the emulator that stands for it
+    ├── DeviceRefusedError    it refused; nothing has happened and its state is known
+    ├── DeviceTimeoutError    no whole answer in time: its state is unknown
+    └── DeviceFaultError      it reports a fault, or an answer that cannot be true
 """
 
 from __future__ import annotations
@@ -49,3 +53,19 @@ class TrialFailedError(InstrumentError):
 
 class StationStoppedError(InstrumentError):
     """The station is in its safe state and needs a person before the next trial."""
+
+
+class DeviceError(InstrumentError):
+    """A device did not do what it was asked to."""
+
+
+class DeviceRefusedError(DeviceError):
+    """The device refused; nothing has happened, and its state is as it was."""
+
+
+class DeviceTimeoutError(DeviceError):
+    """No whole answer came in time; whether the device acted is unknown."""
+
+
+class DeviceFaultError(DeviceError):
+    """The device reports a fault, or answers what cannot be true; its state is unknown."""

@@ -15,6 +15,7 @@ from typing import Any
 from instruments import feasibility, flow_line
 from instruments.capabilities import Carrier, FlowRig
 from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
+from instruments.flow_bench import flow_wiring, open_bench, wired
 from instruments.formulation import (
     Formulation,
     achieved_recipe,
@@ -35,6 +36,7 @@ from instruments.station import (
     StationDescription,
     Violation,
 )
+from instruments.wiring import Bench
 from surrogate_sim import hydrodynamics
 from surrogate_sim.flow_formation import MODELS, Model
 from surrogate_sim.parameters import FlowParameters, TwinParameters, draw, nominal
@@ -65,14 +67,16 @@ class FlowSynthesisStation:
     Args:
         lab: {"hidden": SEED} draws a laboratory that differs from the nominal one;
             {"model": "full"} solves the population balance where the default, "reduced",
-            follows its characteristics; None is the nominal laboratory.
+            follows its characteristics; {"instruments": PARTS} puts real drivers on emulated
+            wires between procedure and plant (`instruments.wiring`); None is the nominal
+            laboratory with simulated instruments.
         seed: Keys the noise where no hidden seed is given.
         settings: How the procedure is carried out.
         parameters: Constants of the laboratory; those of `lab` if absent.
 
     Raises:
-        InstrumentError: an unknown key or model in `lab`, or a seed that is not a whole number
-            of at least 0.
+        InstrumentError: an unknown key, model or part in `lab`, or a seed that is not a whole
+            number of at least 0.
     """
 
     def __init__(
@@ -96,6 +100,8 @@ class FlowSynthesisStation:
         self._inlets = {s.name: Composition(**asdict(s.contents)) for s in self._stocks}
         self._state: dict[str, Any] = {}
         self._rig: FlowRig | None = None
+        self._wiring = flow_wiring((lab or {}).get("instruments") or {})
+        self._bench: Bench | None = None
         self._open = False
 
     @property
@@ -127,7 +133,13 @@ class FlowSynthesisStation:
         ]
 
     def open(self) -> None:
-        """Connect; the simulated instruments are always there."""
+        """Connect to the drivers, if any; the simulated instruments are always there.
+
+        Raises:
+            InstrumentError: every device that cannot be reached or identified.
+        """
+        if self._wiring.parts and self._bench is None:
+            self._bench = open_bench(self._wiring)
         self._open = True
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -175,9 +187,13 @@ class FlowSynthesisStation:
 
     def close(self) -> None:
         """Bring every instrument to its safe state and let go of it."""
-        if self._rig is not None:
-            self._rig.to_safe_state()
-        self._rig, self._open = None, False
+        try:
+            if self._rig is not None:
+                self._rig.to_safe_state()
+        finally:
+            if self._bench is not None:
+                self._bench.close()
+            self._rig, self._bench, self._open = None, None, False
 
     def _keep(self, plant: FlowPlant) -> None:
         self._state = json.loads(json.dumps(plant.state()))
@@ -203,7 +219,8 @@ class FlowSynthesisStation:
             start=self.lab_time,
             photon_rate=self._parameters.flow["photon_rate"] * self._lamp(),
         )
-        return replace(rig, extras=flow_extras(plant, self._lab_seed, key))
+        rig = replace(rig, extras=flow_extras(plant, self._lab_seed, key))
+        return rig if self._bench is None else wired(rig, self._bench)
 
     def _lamp(self) -> float:
         """Excitation left after a hidden lab's drift: line and reference dye share the source."""
@@ -215,11 +232,11 @@ class FlowSynthesisStation:
 def _laboratory(lab: Mapping[str, Any] | None) -> tuple[int | None, Model]:
     """Seed of the hidden laboratory, if any, and the model that solves formation."""
     given = lab or {}
-    unknown = sorted(set(given) - {"hidden", "model"})
+    unknown = sorted(set(given) - {"hidden", "model", "instruments"})
     if unknown:
         raise InstrumentError(
-            f"a lab of flow_synthesis takes 'hidden' and 'model', but got {', '.join(unknown)}; "
-            "remove or correct it"
+            "a lab of flow_synthesis takes 'hidden', 'model' and 'instruments', but got "
+            f"{', '.join(unknown)}; remove or correct it"
         )
     seed, model = given.get("hidden"), given.get("model") or "reduced"
     if model not in MODELS:

@@ -156,15 +156,17 @@ class LabItem(_Item):
     Attributes:
         hidden: Constants are drawn from this seed; None is the nominal laboratory.
         model: Which model of the physics runs; None is the station's own default.
+        instruments: Which driver plays which part; what `--station` puts there from its file.
     """
 
     hidden: int | None = Field(default=None, ge=0, lt=2**63)
     model: Name | None = None
+    instruments: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _something(self) -> LabItem:
-        if self.hidden is None and self.model is None:
-            raise ValueError("a lab needs hidden, model or both")
+        if self.hidden is None and self.model is None and not self.instruments:
+            raise ValueError("a lab needs hidden, model or both, or instruments")
         return self
 
     @property

@@ -34,7 +34,11 @@ class StationBay:
 
     def prepare(self, lease: Mapping[str, Any]) -> Station:
         """Return the station, open, as the laboratory that the lease names, in its last state."""
-        laboratory = {**(lease.get("simulated") or {}), **self._file.laboratory}
+        laboratory = {
+            **(lease.get("simulated") or {}),
+            **self._file.laboratory,
+            **self._file.wiring,
+        }
         wanted = json.dumps([laboratory, lease["lab_seed"]], sort_keys=True)
         if self._station is None or wanted != self._built_for:
             self.make_safe()

@@ -37,6 +37,7 @@ class StationFile(_Item):
         simulated: The laboratory to be; what the campaign states, if left out.
         safe_within: From a lost contact to the station's safe state at most [s].
         lease_s: Length of the leases to ask for [s]; the server's own, if left out.
+        instruments: Which driver plays which part of the station, and where it is.
     """
 
     station: Name
@@ -44,11 +45,17 @@ class StationFile(_Item):
     simulated: Simulated | None = None
     safe_within: Seconds = SAFE_WITHIN
     lease_s: Seconds | None = None
+    instruments: dict[str, Any] | None = None
 
     @property
     def laboratory(self) -> dict[str, Any]:
         """What it says of the simulated laboratory; {} for nothing."""
         return {} if self.simulated is None else self.simulated.model_dump(exclude_none=True)
+
+    @property
+    def wiring(self) -> dict[str, Any]:
+        """What it says of drivers, as a station is told; {} for nothing."""
+        return {"instruments": self.instruments} if self.instruments else {}
 
 
 def is_declared(document: Mapping[str, Any]) -> bool:
@@ -80,7 +87,8 @@ def read_station_file(path: Path) -> StationFile:
             ]
         ) from error
     try:
-        description = create_station(found.station, found.laboratory or None).description
+        laboratory = found.laboratory | found.wiring
+        description = create_station(found.station, laboratory or None).description
     except InstrumentError as error:
         raise InputRefusedError(f"{path}: station: {error}") from error
     if found.simulated is not None and not description.simulated:
@@ -113,5 +121,5 @@ def with_station_file(document: Mapping[str, Any], station: StationFile) -> dict
                 f"--station: the campaign states {key} {stated[key]!r}, but this station is "
                 f"{value!r}; take another station, or leave {key} out of the campaign's lab"
             )
-    lab = {**stated, **station.laboratory}
+    lab = {**stated, **station.laboratory, **station.wiring}
     return {**document, "lab": lab} if lab else dict(document)

@@ -1,0 +1,246 @@
+"""Harvard Apparatus Elite 11 and PHD ULTRA syringe pumps ("Protocol 11"), several on one chain.
+
+A command is `<address><command>` and a carriage return; the answer is lines and a prompt that
+tells the state: `:` idle, `>` infusing, `<` withdrawing, `*` stalled, `T*` target reached (Harvard
+Apparatus, Pump 11 Elite user's manual, appendix B). Not verified on hardware.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from instruments.capabilities import FlowLimits
+from instruments.drivers.driver import identity
+from instruments.drivers.link import TIMEOUT, Link, SerialLink
+from instruments.emulators.harvard_elite11 import HarvardChain
+from instruments.emulators.servers import SerialEnd
+from instruments.errors import DeviceFaultError, DeviceRefusedError, InstrumentError
+from instruments.wiring import Connection, DriverKind, Part
+
+DRIVER, VERSION = "harvard_elite11", "1"
+BAUDRATE = 115200
+DIGITS = 6  # of a rate in µL/min that the pump takes
+ADDRESSES = range(100)
+PROMPT = re.compile(rb"\n(\d\d)(T\*|[:><*])$")
+_PER_MINUTE = {"nl/min": 1e-3, "ul/min": 1.0, "ml/min": 1e3, "nl/s": 6e-2, "ul/s": 60.0}
+_VOLUMES = {"nl": 1e-3, "ul": 1.0, "ml": 1e3, "l": 1e6}
+_STATES = {":": "idle", ">": "infusing", "<": "withdrawing", "*": "stalled", "T*": "target"}
+
+
+class HarvardElite11:
+    """One pump of a chain.
+
+    Args:
+        name: Name of the instrument in the record.
+        link: The chain's wire, shared by its pumps.
+        address: Of this pump on the chain, 0 to 99.
+        limits: Flows that its syringe allows [µL/s].
+        emulated: Whether an emulator answers.
+
+    Raises:
+        InstrumentError: no such address.
+    """
+
+    def __init__(
+        self, name: str, link: Link, address: int, limits: FlowLimits, *, emulated: bool
+    ) -> None:
+        if address not in ADDRESSES:
+            raise InstrumentError(f"a Harvard pump has an address from 0 to 99, but got {address}")
+        self.name, self._link, self._address = name, link, address
+        self._limits, self._emulated = limits, emulated
+
+    @property
+    def limits(self) -> FlowLimits:
+        """Flows that the pump can hold [µL/s]."""
+        return self._limits
+
+    def identify(self) -> Mapping[str, Any]:
+        """Ask for model and firmware."""
+        lines, _ = self._ask("ver")
+        model, _, firmware = (lines[0] if lines else "").rpartition(" ")
+        return identity(
+            self.name,
+            model=model,
+            serial=f"address {self._address:02d}",
+            firmware=firmware,
+            driver=DRIVER,
+            version=VERSION,
+            emulated=self._emulated,
+        )
+
+    def set_flow(self, flow: float) -> None:
+        """Infuse at `flow` [µL/s]; zero stops.
+
+        Raises:
+            InstrumentError: outside the limits; the pump keeps its flow.
+            DeviceRefusedError: the pump does not take the rate.
+            DeviceFaultError: it holds another rate, or does not run.
+            DeviceTimeoutError: it does not answer.
+        """
+        if not self._limits.allow(flow):
+            raise InstrumentError(
+                f"pump {self.name!r} holds zero or {self._limits.minimum:g} to "
+                f"{self._limits.maximum:g} µL/s, but was asked for {flow:g} µL/s"
+            )
+        if flow == 0.0:
+            self.stop()
+            return
+        wanted = f"{60.0 * flow:.{DIGITS}g}"
+        self._ask(f"irate {wanted} ul/min")
+        held = self._rate()
+        if abs(held - float(wanted)) > 1e-9 * held:
+            raise DeviceFaultError(
+                f"pump {self.name!r} must hold the {wanted} ul/min that it was set to, but reads "
+                f"back {held:g} ul/min; its flow is not what was asked for, stop it"
+            )
+        _, state = self._ask("irun")
+        if state != "infusing":
+            raise DeviceFaultError(
+                f"pump {self.name!r} must infuse after its start, but it is {state}; look for a "
+                "blocked line or an empty syringe"
+            )
+
+    def read_flow(self) -> float:
+        """The rate at which the pump says that it infuses [µL/s]; zero unless it does."""
+        lines, state = self._ask("irate")
+        return _rate_of(lines, self.name) / 60.0 if state == "infusing" else 0.0
+
+    def infused(self) -> float:
+        """Volume infused since it was cleared [µL]."""
+        lines, _ = self._ask("ivolume")
+        return _number(lines, _VOLUMES, self.name)
+
+    def clear_infused(self) -> None:
+        """Begin to count the infused volume anew."""
+        self._ask("civolume")
+
+    def stop(self) -> None:
+        """Stop.
+
+        Raises:
+            DeviceFaultError: it still runs.
+        """
+        _, state = self._ask("stp")
+        if state in ("infusing", "withdrawing"):
+            raise DeviceFaultError(
+                f"pump {self.name!r} must stand still after a stop, but it is {state}; cut its "
+                "power"
+            )
+
+    def to_safe_state(self) -> None:
+        """Stop."""
+        self.stop()
+
+    def close(self) -> None:
+        """Let go of the chain."""
+        self._link.close()
+
+    def _rate(self) -> float:
+        lines, _ = self._ask("irate")
+        return _rate_of(lines, self.name)
+
+    def _ask(self, command: str) -> tuple[list[str], str]:
+        """Return the lines of an answer and the state that its prompt tells."""
+        request = f"{self._address:02d}{command}\r".encode("ascii")
+        answer = self._link.exchange(request, PROMPT)
+        found = PROMPT.search(answer)
+        if found is None or int(found[1]) != self._address:
+            raise DeviceFaultError(
+                f"pump {self.name!r} at address {self._address:02d} must answer itself, but "
+                f"{answer!r} came; two pumps may share an address"
+            )
+        try:
+            text = answer[: found.start()].decode("ascii")
+        except UnicodeDecodeError as error:
+            raise DeviceFaultError(
+                f"pump {self.name!r} must answer in ASCII, but {answer!r} came; check the baud "
+                "rate and the cable"
+            ) from error
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if lines and lines[0].endswith("error:") or any("Out of range" in x for x in lines):
+            raise DeviceRefusedError(
+                f"pump {self.name!r} refused {command!r}: {' '.join(lines)}; nothing has changed"
+            )
+        return lines, _STATES[found[2].decode("ascii")]
+
+
+def _rate_of(lines: list[str], name: str) -> float:
+    """Rate of an answer [µL/min]."""
+    return _number(lines, _PER_MINUTE, name)
+
+
+def _number(lines: list[str], units: Mapping[str, float], name: str) -> float:
+    """First line of an answer as a number in µL or µL/min, its unit looked up."""
+    parts = lines[0].split() if lines else []
+    try:
+        value, unit = parts
+        return float(value) * units[unit]
+    except (ValueError, KeyError) as error:
+        raise DeviceFaultError(
+            f"pump {name!r} must answer with a number and one of {', '.join(units)}, but "
+            f"{' '.join(lines)!r} came"
+        ) from error
+
+
+class Settings(BaseModel):
+    """What a chain needs besides its port.
+
+    Attributes:
+        addresses: Address of each pump by the name of its liquid; counted from 0 in the
+            station's order, if left out.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    addresses: dict[str, int] = {}
+
+    def of(self, names: tuple[str, ...]) -> dict[str, int]:
+        """Return the address of each name.
+
+        Raises:
+            InstrumentError: a name that the station has not, one without address, or an address
+                that two share.
+        """
+        found = self.addresses or {name: number for number, name in enumerate(names)}
+        if set(found) != set(names) or len(set(found.values())) < len(names):
+            raise InstrumentError(
+                f"addresses must give each of {', '.join(names)} one of its own, but got {found}"
+            )
+        return found
+
+
+def _connect(connection: Connection) -> dict[str, HarvardElite11]:
+    link = SerialLink(
+        connection.address,
+        baudrate=BAUDRATE,
+        timeout=connection.said.timeout or TIMEOUT,
+        transcript=connection.transcript,
+    )
+    return {
+        name: HarvardElite11(
+            f"pump_{name}",
+            link,
+            address,
+            connection.limits[name],
+            emulated=connection.emulated,
+        )
+        for name, address in connection.settings.of(connection.names).items()
+    }
+
+
+def _emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> SerialEnd:
+    chain = HarvardChain({address: name for name, address in settings.of(names).items()})
+    return SerialEnd(chain, said.faults)
+
+
+KIND = DriverKind(
+    parts=("pumps",),
+    describe="Harvard Apparatus Elite 11 and PHD ULTRA syringe pumps on one chain",
+    settings=Settings,
+    connect=_connect,
+    emulate=_emulate,
+)

@@ -1,0 +1,112 @@
+"""Bytes to a device and back: one lock and one timeout for each wire, and a transcript."""
+
+from __future__ import annotations
+
+import re
+import threading
+from time import monotonic
+from typing import Protocol
+
+import serialx
+
+from instruments.drivers.transcript import Transcript
+from instruments.errors import DeviceTimeoutError, InstrumentError
+
+TIMEOUT = 1.0  # s; assumed, because pumps and ovens answer within a tenth of it
+_SLICE = 0.02  # s that one look for further bytes waits
+
+
+class Link(Protocol):
+    """A wire with question and answer."""
+
+    name: str
+
+    def exchange(self, request: bytes, end: re.Pattern[bytes]) -> bytes:
+        """Send a request and return the answer up to and with what `end` matches.
+
+        Raises:
+            DeviceTimeoutError: no such answer within the timeout.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of the wire. May be called twice."""
+        ...
+
+
+class SerialLink:
+    """A serial port, or whatever serialx reaches by a URL (`socket://host:port`).
+
+    Args:
+        address: Path or URL of the port.
+        baudrate: [1/s].
+        timeout: Longest wait for a whole answer [s].
+        transcript: Keeps what goes over the wire.
+
+    Raises:
+        InstrumentError: the port cannot be opened.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        baudrate: int,
+        timeout: float = TIMEOUT,
+        transcript: Transcript | None = None,
+    ) -> None:
+        self.name, self._timeout, self._transcript = address, timeout, transcript
+        self._lock = threading.Lock()
+        try:
+            self._port = serialx.serial_for_url(address, baudrate=baudrate, read_timeout=_SLICE)
+            self._port.open()
+        except (OSError, ValueError) as error:
+            raise InstrumentError(
+                f"{address} must be a port that can be opened, but {error}; check the cable, the "
+                "address in the station file, and that nothing else has the port"
+            ) from error
+
+    def exchange(self, request: bytes, end: re.Pattern[bytes]) -> bytes:
+        """Send a request and return the answer; see `Link`. Stale bytes are dropped before."""
+        with self._lock:
+            self._drop_stale()
+            self._note(True, request)
+            got = b""
+            try:
+                self._port.write(request)
+                got = self._until(end)
+            except OSError as error:
+                raise DeviceTimeoutError(
+                    f"{self.name} broke off after {request!r}: {error}; whether the device acted "
+                    "is unknown, look at it"
+                ) from error
+            finally:
+                self._note(False, got)
+            if end.search(got) is None:
+                raise DeviceTimeoutError(
+                    f"{self.name} must answer {request!r} within {self._timeout:g} s, but gave "
+                    f"{got!r}; whether the device acted is unknown, check cable and power"
+                )
+            return got
+
+    def close(self) -> None:
+        """Let go of the port."""
+        self._port.close()
+
+    def _until(self, end: re.Pattern[bytes]) -> bytes:
+        got, deadline = b"", monotonic() + self._timeout
+        while end.search(got) is None and monotonic() < deadline:
+            got += self._port.read(4096) or b""
+        return got
+
+    def _drop_stale(self) -> None:
+        """Drop what an earlier request was answered too late; an answer is never taken twice."""
+        stale = b""
+        while waiting := self._port.num_unread_bytes():
+            stale += self._port.read(waiting) or b""
+        if stale:
+            self._note(False, stale)
+
+    def _note(self, sent: bool, data: bytes) -> None:
+        if self._transcript is not None and data:
+            self._transcript.note(self.name, sent, data)

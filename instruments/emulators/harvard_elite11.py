@@ -1,0 +1,126 @@
+"""A chain of Harvard Elite 11 pumps, each of which moves the liquid of a simulated one.
+
+Written from the manual's appendix B and from what clients of the protocol expect, so it proves
+framing, states and limits, not that a real pump behaves so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from instruments.capabilities import FlowLimits
+
+_COMMAND = re.compile(r"(\d\d)\s*([a-z]+)\s*(.*)")
+_RATE = {"nl/min": 1e-3, "ul/min": 1.0, "ml/min": 1e3, "nl/s": 6e-2, "ul/s": 60.0}
+
+
+class Liquid(Protocol):
+    """The simulated pump whose liquid a pump of the chain moves."""
+
+    @property
+    def limits(self) -> FlowLimits:
+        """Flows that it can hold [µL/s]."""
+        ...
+
+    def set_flow(self, flow: float) -> None:
+        """Set the flow [µL/s]."""
+        ...
+
+
+@dataclass
+class _Pump:
+    rate: float = 0.0  # µL/min
+    running: bool = False
+    infused: float = 0.0  # µL until `since`
+    since: float = 0.0  # s
+
+
+class HarvardChain:
+    """Answers for every pump of a chain.
+
+    Args:
+        addresses: Name of the liquid at each address.
+    """
+
+    end = b"\r"
+
+    def __init__(self, addresses: Mapping[int, str]) -> None:
+        self._names = dict(addresses)
+        self._now: Callable[[], float] = lambda: 0.0
+        self._pumps = {address: _Pump() for address in addresses}
+        self._liquids: Mapping[str, Liquid] = {}
+
+    def attach(self, liquids: Mapping[str, Liquid], now: Callable[[], float]) -> None:
+        """Move these liquids from now on; the pumps keep their rates and stand still.
+
+        Args:
+            liquids: By name.
+            now: The plant's time [s].
+        """
+        self._liquids, self._now = liquids, now
+        for pump in self._pumps.values():
+            pump.running, pump.since = False, now()
+
+    def answer(self, request: bytes) -> bytes:
+        """Act on a command; a command to nobody is not answered."""
+        found = _COMMAND.fullmatch(request.decode("ascii", "replace").strip().lower())
+        if found is None or int(found[1]) not in self._pumps:
+            return b""
+        address = int(found[1])
+        lines = self._act(address, found[2], found[3])
+        prompt = f"{address:02d}{'>' if self._pumps[address].running else ':'}"
+        return "".join(f"\n{line}\r" for line in [*lines, prompt]).encode("ascii")[:-1]
+
+    def _act(self, address: int, command: str, argument: str) -> list[str]:
+        if command == "ver":
+            return ["11 ELITE I/W Single 3.0.4"]
+        pump, liquid = self._pumps[address], self._liquids.get(self._names[address])
+        if liquid is None:
+            return ["Command error:", "   No syringe"]
+        if command == "irate":
+            return self._rate(pump, liquid, argument)
+        if command == "irun":
+            if not liquid.limits.allow(pump.rate / 60.0) or pump.rate == 0.0:
+                return ["Command error:", "   Rate not set"]
+            self._move(pump, liquid, pump.rate / 60.0)
+            return []
+        if command in ("stp", "stop"):
+            self._move(pump, liquid, 0.0)
+            return []
+        if command == "ivolume":
+            self._count(pump)
+            return [f"{pump.infused:.9g} ul"]
+        if command == "civolume":
+            pump.infused, pump.since = 0.0, self._now()
+            return []
+        return ["Command error:", f"   Unknown command {command}"]
+
+    def _rate(self, pump: _Pump, liquid: Liquid, argument: str) -> list[str]:
+        if not argument:
+            return [f"{pump.rate:.6g} ul/min"]
+        try:
+            value, unit = argument.split()
+            rate = float(value) * _RATE[unit]
+        except (ValueError, KeyError):
+            return ["Argument error:", f"   {argument}"]
+        if not liquid.limits.allow(rate / 60.0):
+            return ["Argument error:", f"   {argument}", "   Out of range"]
+        self._count(pump)
+        pump.rate = rate
+        if pump.running:
+            liquid.set_flow(rate / 60.0)
+        return []
+
+    def _move(self, pump: _Pump, liquid: Liquid, flow: float) -> None:
+        self._count(pump)
+        pump.running = flow > 0.0
+        liquid.set_flow(flow)
+
+    def _count(self, pump: _Pump) -> None:
+        now = self._now()
+        if pump.running:
+            pump.infused += pump.rate / 60.0 * (now - pump.since)
+        pump.since = now

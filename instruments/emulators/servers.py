@@ -1,0 +1,101 @@
+"""Ends of wires that emulators answer on: pseudo-terminals, served by a thread each."""
+
+from __future__ import annotations
+
+import os
+import pty
+import selectors
+import threading
+import tty
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from instruments.emulators.faults import Faults, NoFaults, faults_of
+
+
+class Emulator(Protocol):
+    """Answers telegrams as a device would."""
+
+    end: bytes
+    """What a request ends with."""
+
+    def answer(self, request: bytes) -> bytes:
+        """Act on a request (without its end) and return the bytes that the device sends."""
+        ...
+
+
+class PtyServer:
+    """A pseudo-terminal with an emulator at its far end.
+
+    Args:
+        emulator: Answers.
+        faults: What goes wrong on the wire, and when.
+    """
+
+    def __init__(self, emulator: Emulator, faults: Faults | None = None) -> None:
+        self._emulator, self._faults = emulator, faults or NoFaults()
+        self._far, self._near = pty.openpty()
+        tty.setraw(self._far)
+        tty.setraw(self._near)
+        self.address = os.ttyname(self._near)
+        self._wake_out, self._wake_in = os.pipe()
+        self._thread = threading.Thread(target=self._serve, name=f"emulator {self.address}")
+        self._open = True
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread and the terminal. May be called twice."""
+        if not self._open:
+            return
+        self._open = False
+        os.write(self._wake_in, b"x")
+        self._thread.join()
+        for end in (self._far, self._near, self._wake_out, self._wake_in):
+            os.close(end)
+
+    def _serve(self) -> None:
+        waiting, got = selectors.DefaultSelector(), b""
+        waiting.register(self._far, selectors.EVENT_READ)
+        waiting.register(self._wake_out, selectors.EVENT_READ)
+        with waiting:
+            while True:
+                ready = [key.fd for key, _ in waiting.select()]
+                if self._wake_out in ready:
+                    return
+                got += os.read(self._far, 65536)
+                while self._emulator.end in got:
+                    request, _, got = got.partition(self._emulator.end)
+                    self._send(self._faults.spoil(request, self._emulator.answer))
+
+    def _send(self, reply: bytes) -> None:
+        while reply:
+            reply = reply[os.write(self._far, reply) :]
+
+
+class Attachable(Emulator, Protocol):
+    """An emulator whose device may be given to it later."""
+
+    def attach(self, device: Any, now: Callable[[], float]) -> None:
+        """Move this simulated instrument from now on."""
+        ...
+
+
+class SerialEnd:
+    """The emulated far end of a serial wire (`instruments.wiring.End`)."""
+
+    def __init__(self, emulator: Attachable, faults: Mapping[str, float]) -> None:
+        self._emulator = emulator
+        self._server = PtyServer(emulator, faults_of(faults))
+
+    @property
+    def address(self) -> str:
+        """Path of the terminal."""
+        return self._server.address
+
+    def attach(self, device: Any, now: Callable[[], float]) -> None:
+        """Move this simulated instrument from now on."""
+        self._emulator.attach(device, now)
+
+    def close(self) -> None:
+        """Take the terminal away."""
+        self._server.close()

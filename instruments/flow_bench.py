@@ -1,0 +1,76 @@
+"""Real drivers on the flow line: which parts it has, and the rig with drivers in their places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from instruments import flow_line
+from instruments.capabilities import FlowRig
+from instruments.errors import InstrumentError
+from instruments.metered import MeteredPump
+from instruments.wiring import Bench, Wiring
+
+SINGLE = (
+    "carrier_pump",
+    "velocity_sensor",
+    "thermostat",
+    "probe",
+    "spectrometer",
+    "exchange_thermostat",
+    "photon_counter",
+    "selector",
+)
+
+
+def flow_wiring(document: Mapping[str, Any]) -> Wiring:
+    """Return which driver plays which part of the line.
+
+    Raises:
+        InstrumentError: see `Wiring`; or real devices, which the line cannot have yet.
+    """
+    stocks = [s.name for s in flow_line.all_stocks()]
+    wiring = Wiring(document, {"pumps": stocks, **{part: (part,) for part in SINGLE}})
+    if wiring.real:
+        raise InstrumentError(
+            "instruments: flow_synthesis is a simulated line, so its devices are emulated; leave "
+            "the addresses out"
+        )
+    return wiring
+
+
+def open_bench(wiring: Wiring) -> Bench:
+    """Open the line's wires; see `Bench`."""
+    return Bench(wiring, {"pumps": {s.name: s.limits for s in flow_line.all_stocks()}})
+
+
+def wired(rig: FlowRig, bench: Bench) -> FlowRig:
+    """Return the rig with a driver wherever the bench has one, the rig's own behind the wires."""
+    singles = {n: i for n, i in rig.instruments().items() if n in SINGLE}
+    bench.attach({"pumps": rig.pumps, **{n: {n: i} for n, i in singles.items()}}, rig.clock.now)
+    one: dict[str, Any] = {n: d[n] for n, d in bench.devices.items() if n != "pumps"}
+    pumps = {
+        name: MeteredPump(bench.devices["pumps"][name], meter)
+        if "pumps" in bench.devices
+        else meter
+        for name, meter in rig.pumps.items()
+    }
+    extras = rig.extras
+    if extras is not None:
+        extras = replace(
+            extras,
+            exchange_thermostat=one.get("exchange_thermostat", extras.exchange_thermostat),
+            counter=one.get("photon_counter", extras.counter),
+            selector=one.get("selector", extras.selector),
+        )
+    return replace(
+        rig,
+        pumps=pumps,
+        carrier=one.get("carrier_pump", rig.carrier),
+        velocity=one.get("velocity_sensor", rig.velocity),
+        thermostat=one.get("thermostat", rig.thermostat),
+        probe=one.get("probe", rig.probe),
+        spectrometer=one.get("spectrometer", rig.spectrometer),
+        extras=extras,
+    )
