@@ -2,6 +2,7 @@
 
 from instruments.declared import DeclaredStation, declared_description
 from instruments.errors import (
+    DeviceError,
     InstrumentError,
     RecipeRefusedError,
     StationStoppedError,
@@ -33,6 +34,7 @@ __all__ = [
     "AttemptKey",
     "BatchStation",
     "DeclaredStation",
+    "DeviceError",
     "InstrumentError",
     "Measurement",
     "ObservableDeclaration",

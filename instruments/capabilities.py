@@ -13,8 +13,9 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.errors import InstrumentError, StationStoppedError
+from instruments.errors import StationStoppedError
 from instruments.station import Spectrum
+from instruments.stopping import make_safe, unconfirmed
 
 Carrier = Literal["none", "gas", "fluorinated_oil"]
 Light = Literal["dark", "excitation", "lamp"]
@@ -262,16 +263,10 @@ class FlowRig:
 
     def to_safe_state(self) -> None:
         """Bring every instrument to its safe state, all of them even when one refuses."""
-        problems: list[str] = []
-        for name, instrument in self.instruments().items():
-            if not isinstance(instrument, SafeState):
-                continue
-            try:
-                instrument.to_safe_state()
-            except (OSError, RuntimeError, ValueError, InstrumentError) as error:
-                problems.append(f"{name}: {error}")
+        safe = {n: i for n, i in self.instruments().items() if isinstance(i, SafeState)}
+        problems = make_safe(safe)
         if problems:
             raise StationStoppedError(
                 "every instrument must reach its safe state, but these did not: "
-                f"{'; '.join(problems)}; bring them there by hand before the next trial"
+                f"{unconfirmed(problems)}; bring them there by hand before the next trial"
             )

@@ -28,6 +28,15 @@ class MeteredPump:
         self._pump, self._meter = pump, meter
 
     @property
+    def wire(self) -> Any:
+        """The pump's wire; None for a simulated one."""
+        return getattr(self._pump, "wire", None)
+
+    def halt(self) -> None:
+        """Tell the pump to stop, without waiting for its answer where it can be told so."""
+        getattr(self._pump, "halt", lambda: None)()
+
+    @property
     def limits(self) -> FlowLimits:
         """Flows that the pump can hold [µL/s]."""
         return self._pump.limits

@@ -50,7 +50,7 @@ class HarvardElite11:
     ) -> None:
         if address not in ADDRESSES:
             raise InstrumentError(f"a Harvard pump has an address from 0 to 99, but got {address}")
-        self.name, self._link, self._address = name, link, address
+        self.name, self.wire, self._address = name, link, address
         self._limits, self._emulated = limits, emulated
 
     @property
@@ -131,13 +131,17 @@ class HarvardElite11:
                 "power"
             )
 
+    def halt(self) -> None:
+        """Tell the pump to stop, without waiting for its answer."""
+        self.wire.tell(f"{self._address:02d}stp\r".encode("ascii"))
+
     def to_safe_state(self) -> None:
         """Stop."""
         self.stop()
 
     def close(self) -> None:
         """Let go of the chain."""
-        self._link.close()
+        self.wire.close()
 
     def _rate(self) -> float:
         lines, _ = self._ask("irate")
@@ -146,7 +150,7 @@ class HarvardElite11:
     def _ask(self, command: str) -> tuple[list[str], str]:
         """Return the lines of an answer and the state that its prompt tells."""
         request = f"{self._address:02d}{command}\r".encode("ascii")
-        answer = self._link.exchange(request, PROMPT)
+        answer = self.wire.exchange(request, PROMPT)
         found = PROMPT.search(answer)
         if found is None or int(found[1]) != self._address:
             raise DeviceFaultError(

@@ -14,6 +14,7 @@ from instruments.errors import DeviceTimeoutError, InstrumentError
 
 TIMEOUT = 1.0  # s; assumed, because pumps and ovens answer within a tenth of it
 _SLICE = 0.02  # s that one look for further bytes waits
+_QUIET = 0.2  # s without a byte after which an answer that was late will not come any more
 
 
 class Link(Protocol):
@@ -27,6 +28,10 @@ class Link(Protocol):
         Raises:
             DeviceTimeoutError: no such answer within the timeout.
         """
+        ...
+
+    def tell(self, request: bytes) -> None:
+        """Send a request whose answer nobody waits for."""
         ...
 
     def close(self) -> None:
@@ -57,6 +62,7 @@ class SerialLink:
     ) -> None:
         self.name, self._timeout, self._transcript = address, timeout, transcript
         self._lock = threading.Lock()
+        self._owed = 0.0  # s of silence to wait for, since an answer may still be under way
         try:
             self._port = serialx.serial_for_url(address, baudrate=baudrate, read_timeout=_SLICE)
             self._port.open()
@@ -69,6 +75,7 @@ class SerialLink:
     def exchange(self, request: bytes, end: re.Pattern[bytes]) -> bytes:
         """Send a request and return the answer; see `Link`. Stale bytes are dropped before."""
         with self._lock:
+            self._check_open()
             self._drop_stale()
             self._note(True, request)
             got = b""
@@ -83,15 +90,40 @@ class SerialLink:
             finally:
                 self._note(False, got)
             if end.search(got) is None:
+                self._owed = min(self._timeout, _QUIET)
                 raise DeviceTimeoutError(
                     f"{self.name} must answer {request!r} within {self._timeout:g} s, but gave "
                     f"{got!r}; whether the device acted is unknown, check cable and power"
                 )
             return got
 
+    def tell(self, request: bytes) -> None:
+        """Send a request whose answer is dropped.
+
+        Raises:
+            DeviceTimeoutError: the port broke off.
+        """
+        with self._lock:
+            self._check_open()
+            self._note(True, request)
+            self._owed = max(self._owed, _SLICE)
+            try:
+                self._port.write(request)
+            except OSError as error:
+                raise DeviceTimeoutError(
+                    f"{self.name} broke off at {request!r}: {error}; look at the device"
+                ) from error
+
     def close(self) -> None:
-        """Let go of the port."""
-        self._port.close()
+        """Let go of the port, once an exchange under way has ended."""
+        with self._lock:
+            self._port.close()
+
+    def _check_open(self) -> None:
+        if not self._port.is_open:
+            raise DeviceTimeoutError(
+                f"{self.name} must be open to reach the device, but it is closed; open the station"
+            )
 
     def _until(self, end: re.Pattern[bytes]) -> bytes:
         got, deadline = b"", monotonic() + self._timeout
@@ -101,9 +133,11 @@ class SerialLink:
 
     def _drop_stale(self) -> None:
         """Drop what an earlier request was answered too late; an answer is never taken twice."""
-        stale = b""
-        while waiting := self._port.num_unread_bytes():
-            stale += self._port.read(waiting) or b""
+        stale, quiet = b"", monotonic() + self._owed
+        while monotonic() < quiet or self._port.num_unread_bytes():
+            if got := self._port.read(4096):
+                stale, quiet = stale + got, monotonic() + self._owed
+        self._owed = 0.0
         if stale:
             self._note(False, stale)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from instruments import (
     Analysis,
     AttemptKey,
+    DeviceError,
     Measurement,
     Spectrum,
     Station,
@@ -68,7 +69,8 @@ class Attempts:
         """Run the trial's present attempt; tell whether the station can go on.
 
         A recipe that the station refuses by now is abandoned before anything moves. An
-        exception that says nothing of what happened leaves the trial in doubt and is raised.
+        exception that says nothing of what happened leaves the trial in doubt and is raised,
+        unless it is that of a device and the station is in its safe state: then it can go on.
         """
         number, attempt = trial.number, trial.attempt
         if self.refused(trial):
@@ -85,6 +87,8 @@ class Attempts:
             self.doubt(number, attempt, "running", f"{type(error).__name__}: {error}")
             if isinstance(error, StationStoppedError):
                 return False
+            if isinstance(error, DeviceError):
+                return True
             raise
         event, arrays = measured_event(measurement, number, attempt, self._station.lab_time)
         self.append(event, arrays)

@@ -9,6 +9,7 @@ from typing import Any, cast
 from instruments import (
     AttemptKey,
     BatchStation,
+    DeviceError,
     Measurement,
     Recipe,
     Station,
@@ -117,6 +118,8 @@ def run_batch(
             attempts.doubt(k.trial, k.attempt, "running", f"{type(error).__name__}: {error}")
         if isinstance(error, StationStoppedError):
             return False
+        if isinstance(error, DeviceError):
+            return True
         raise
     for k in batch.unfinished:
         event, arrays = measured_event(made[k], k.trial, k.attempt, station.lab_time)

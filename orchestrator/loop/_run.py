@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from instruments import Station
+from instruments import Station, StationStoppedError
 from orchestrator.campaign import Campaign
 from orchestrator.events import (
     CampaignDraining,
@@ -30,7 +30,7 @@ from orchestrator.loop._batch import (
 )
 from orchestrator.loop._history import history
 from orchestrator.loop._propose import Planner, feasibility, make_agent
-from orchestrator.loop._settle import policy_decision, unheeded_stop
+from orchestrator.loop._settle import lost_too_often, policy_decision, unheeded_stop
 from orchestrator.loop._stop import room_in_budget, stop_decision
 
 
@@ -111,8 +111,16 @@ class CampaignLoop:
             self._attempts.append(CampaignFailed(error=f"{type(error).__name__}: {error}"))
             raise
         finally:
-            self.station.close()
+            self._close()
         return self.ledger.campaign(self.campaign_id).state
+
+    def _close(self) -> None:
+        """Let go of the station; that it is not safe is news unless the record says so already."""
+        try:
+            self.station.close()
+        except StationStoppedError:
+            if self.ledger.campaign(self.campaign_id).state != "stopped":
+                raise
 
     def _rest(self, event: CampaignPaused | CampaignFinished | CampaignStopped) -> None:
         self._attempts.append(event)
@@ -120,10 +128,7 @@ class CampaignLoop:
         self.observer.finished(self.ledger.campaign(self.campaign_id).state, detail)
 
     def _loop(self) -> None:
-        if waiting := self._reconcile():
-            numbers = ", ".join(map(str, waiting))
-            reason = f"trial {numbers} in doubt: decide with `dotpilot resolve`, then resume"
-            self._rest(CampaignPaused(reason=reason))
+        if not self._pause_for(self._reconcile()):
             return
         if reason := unheeded_stop(self.ledger.events(self.campaign_id)):
             self._rest(CampaignStopped(stop_reason="station_stopped", detail=reason))
@@ -215,9 +220,29 @@ class CampaignLoop:
             reason = "; ".join(told) or "the station stopped"
             self._rest(CampaignStopped(stop_reason="station_stopped", detail=reason))
             return False
+        if not self._settle_doubts([t for t in trials if t.state == "in_doubt"]):
+            return False
         for trial in trials:
             self._attempts.repeat_if_wanted(trial)
         return True
+
+    def _settle_doubts(self, lost: Sequence[TrialRow]) -> bool:
+        """Decide on trials that a device lost, by the campaign's rule; tell whether to go on."""
+        events = self.ledger.events(self.campaign_id) if lost else ()
+        tired = [t.number for t in lost if lost_too_often(events, t.number)]
+        if tired:
+            reason = f"trial {tired[0]} was lost again and again by a device; look at the station"
+            self._rest(CampaignStopped(stop_reason="station_stopped", detail=reason))
+            return False
+        return self._pause_for([t.number for t in lost if not self._decide_by_policy(t)])
+
+    def _pause_for(self, waiting: Sequence[int]) -> bool:
+        """Pause where a person must decide on these trials; tell whether the loop goes on."""
+        if waiting:
+            numbers = ", ".join(map(str, waiting))
+            reason = f"trial {numbers} in doubt: decide with `dotpilot resolve`, then resume"
+            self._rest(CampaignPaused(reason=reason))
+        return not waiting
 
     def _restore(self) -> None:
         """Put the station where the record left it: an uninterrupted run does the same."""

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from orchestrator.campaign import Campaign
-from orchestrator.events import CampaignStopped, Event, TrialRejected, TrialResolved
+from orchestrator.events import (
+    CampaignStopped,
+    Event,
+    TrialInDoubt,
+    TrialRejected,
+    TrialResolved,
+)
 from orchestrator.ledger import TrialRow
+
+MOST_LOST = 5  # assumed, because a wire that spoils one trial in three does so once in 240
 
 
 def policy_decision(campaign: Campaign, repeatable: bool, trial: TrialRow) -> TrialResolved | None:
@@ -23,6 +32,16 @@ def policy_decision(campaign: Campaign, repeatable: bool, trial: TrialRow) -> Tr
     )
 
 
+def lost_too_often(events: Sequence[Event], trial: int) -> bool:
+    """Whether attempts of a trial were lost `MOST_LOST` times: a device needs a person."""
+    lost = sum(
+        1
+        for event in events
+        if event.type == TrialInDoubt.TYPE and cast(TrialInDoubt, event.read()).trial == trial
+    )
+    return lost >= MOST_LOST
+
+
 def unheeded_stop(events: Sequence[Event]) -> str:
     """Return why the station was to stop, where a process died before it recorded that."""
     for event in reversed(events):
@@ -34,4 +53,4 @@ def unheeded_stop(events: Sequence[Event]) -> str:
     return ""
 
 
-__all__ = ["policy_decision", "unheeded_stop"]
+__all__ = ["lost_too_often", "policy_decision", "unheeded_stop"]

@@ -9,6 +9,7 @@ from typing import Any, cast
 from instruments import (
     AttemptKey,
     BatchStation,
+    DeviceError,
     Measurement,
     RecipeRefusedError,
     Station,
@@ -62,6 +63,8 @@ def run_lease(lease: Mapping[str, Any], station: Station, progress: Progress) ->
         body = failure(fence, "failed", error.reason, str(error)).body
         state = None if error.station_state is None else dict(error.station_state)
         return Outcome("fail", {**body, "lab_time": station.lab_time, "station_state": state})
+    except DeviceError as error:
+        return failure(fence, "unknown", "device_lost", f"{type(error).__name__}: {error}")
     except StationStoppedError as error:
         return failure(fence, "stopped", "station_stopped", str(error), error)
     except BrokenOffError as error:
