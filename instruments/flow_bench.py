@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from instruments import flow_line
+from instruments.bench import Bench
 from instruments.capabilities import FlowRig
 from instruments.errors import InstrumentError
 from instruments.metered import MeteredPump
-from instruments.wiring import Bench, Wiring
+from instruments.wiring import Wiring
 
 SINGLE = (
     "carrier_pump",
@@ -40,8 +41,8 @@ def flow_wiring(document: Mapping[str, Any]) -> Wiring:
     return wiring
 
 
-def open_bench(wiring: Wiring) -> Bench:
-    """Open the line's wires; see `Bench`."""
+def flow_bench(wiring: Wiring) -> Bench:
+    """Return the line's wires, not yet open."""
     return Bench(wiring, {"pumps": {s.name: s.limits for s in flow_line.all_stocks()}})
 
 

@@ -13,9 +13,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from instruments import feasibility, flow_line
+from instruments.bench import Bench
 from instruments.capabilities import Carrier, FlowRig
 from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
-from instruments.flow_bench import flow_wiring, open_bench, wired
+from instruments.flow_bench import flow_bench, flow_wiring, wired
 from instruments.formulation import (
     Formulation,
     achieved_recipe,
@@ -36,7 +37,6 @@ from instruments.station import (
     StationDescription,
     Violation,
 )
-from instruments.wiring import Bench
 from surrogate_sim import hydrodynamics
 from surrogate_sim.flow_formation import MODELS, Model
 from surrogate_sim.parameters import FlowParameters, TwinParameters, draw, nominal
@@ -139,8 +139,14 @@ class FlowSynthesisStation:
             InstrumentError: every device that cannot be reached or identified.
         """
         if self._wiring.parts and self._bench is None:
-            self._bench = open_bench(self._wiring)
+            bench = self.bench()
+            bench.open_whole()
+            self._bench = bench
         self._open = True
+
+    def bench(self) -> Bench:
+        """Return the wires of its drivers, not yet open; none of them for a simulated station."""
+        return flow_bench(self._wiring)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up the state that a recorded measurement ended with ({} is a new laboratory)."""

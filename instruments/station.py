@@ -251,6 +251,14 @@ class BatchStation(Station, Protocol):
         ...
 
 
+class WiredStation(Station, Protocol):
+    """A station whose parts drivers may play."""
+
+    def bench(self) -> Any:
+        """Return the wires of its drivers (`instruments.bench.Bench`), not yet open."""
+        ...
+
+
 class SimulatedStation(Station, Protocol):
     """A station whose instruments act on a plant, which knows the truth."""
 

@@ -9,15 +9,15 @@ is a stop by software; heaters, lasers and gases need interlocks of their own be
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
-from instruments.errors import DeviceError, InstrumentError
+from instruments.errors import InstrumentError
 
 WITHIN = 2.0  # s in which every device that answers is safe
 TRIES = 3
+PATIENCE = 0.2  # s that a device is waited for in a stop, so that a dead one delays few others
 _FAILURES = (OSError, RuntimeError, ValueError, InstrumentError)
 
 
@@ -32,19 +32,19 @@ def make_safe(devices: Mapping[str, Any], within: float = WITHIN) -> dict[str, s
     """
     deadline = monotonic() + within
     problems: dict[str, str] = {}
-    wires: dict[int, dict[str, Any]] = defaultdict(dict)
+    wires: dict[int, tuple[Any, dict[str, Any]]] = {}
     for name, device in devices.items():
         wire = getattr(device, "wire", None)
         if wire is None:
-            _one(name, device, deadline, problems)
+            _one(name, device, problems)
         else:
-            wires[id(wire)][name] = device
+            wires.setdefault(id(wire), (wire, {}))[1][name] = device
             _halt(name, device, problems)
     threads = [
-        threading.Thread(target=_wire, args=(those, deadline, problems), daemon=True)
-        for those in wires.values()
+        threading.Thread(target=_wire, args=(wire, those, deadline, problems), daemon=True)
+        for wire, those in wires.values()
     ]
-    waiting = {name for those in wires.values() for name in those}
+    waiting = {name for _, those in wires.values() for name in those}
     for name in waiting:
         problems[name] = f"no answer within {within:g} s"
     for thread in threads:
@@ -64,33 +64,32 @@ def _halt(name: str, device: Any, problems: dict[str, str]) -> None:
         problems[name] = str(error)
 
 
-def _wire(devices: Mapping[str, Any], deadline: float, problems: dict[str, str]) -> None:
-    for name, device in devices.items():
-        if monotonic() >= deadline:
-            return
-        found: dict[str, str] = {}
-        _one(name, device, deadline, found)
-        if found:
-            problems[name] = found[name]
-        else:
-            problems.pop(name, None)
+def _wire(
+    wire: Any, devices: Mapping[str, Any], deadline: float, problems: dict[str, str]
+) -> None:
+    """Ask each device of a wire once, then those again that did not confirm."""
+    patience, wire.timeout = wire.timeout, min(wire.timeout, PATIENCE)
+    try:
+        left = dict(devices)
+        for _ in range(TRIES):
+            for name, device in list(left.items()):
+                if monotonic() >= deadline:
+                    return
+                if _one(name, device, problems):
+                    del left[name]
+    finally:
+        wire.timeout = patience
 
 
-def _one(name: str, device: Any, deadline: float, problems: dict[str, str]) -> None:
-    """Ask one device until it confirms; a lost telegram is asked again, a safe state may be."""
-    for _ in range(TRIES):
-        try:
-            device.to_safe_state()
-        except DeviceError as error:
-            problems[name] = str(error)
-            if monotonic() >= deadline:
-                return
-            continue
-        except _FAILURES as error:
-            problems[name] = str(error)
-            return
-        problems.pop(name, None)
-        return
+def _one(name: str, device: Any, problems: dict[str, str]) -> bool:
+    """Ask a device for its safe state; tell whether it confirmed."""
+    try:
+        device.to_safe_state()
+    except _FAILURES as error:
+        problems[name] = str(error)
+        return False
+    problems.pop(name, None)
+    return True
 
 
 def unconfirmed(problems: Mapping[str, str]) -> str:

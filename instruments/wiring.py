@@ -32,6 +32,7 @@ class Part(BaseModel):
         timeout: Longest wait for an answer [s]; the driver's own, if left out.
         faults: For an emulated part: `{seed, lost, mute, half, garbage, late}`, probabilities of
             what goes wrong with a telegram.
+        absent: For an emulated part: names of its devices that never answer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,6 +42,7 @@ class Part(BaseModel):
     settings: dict[str, Any] = {}
     timeout: float | None = Field(default=None, gt=0.0, allow_inf_nan=False)
     faults: dict[str, float] = {}
+    absent: tuple[str, ...] = ()
 
 
 class End(Protocol):
@@ -190,6 +192,11 @@ class Wiring:
             self._problems.append(
                 f"instruments.{part}.address: {found.driver} has no emulator; name its port"
             )
+        strangers = sorted(set(found.absent) - set(self.needed[part]))
+        if strangers:
+            self._problems.append(
+                f"instruments.{part}.absent: {', '.join(strangers)} is none of its devices"
+            )
         try:
             self.settings[part] = kind.settings.model_validate(found.settings)
         except ValidationError as error:
@@ -210,66 +217,6 @@ class Wiring:
             self._problems.append(
                 f"instruments: a real station needs a driver for {', '.join(absent)} too"
             )
-
-
-class Bench:
-    """Open wires: the drivers of a wiring, with the emulated ends behind them.
-
-    Args:
-        wiring: What to open.
-        limits: What the station allows the devices of each part, by name.
-        transcript: Keeps what goes over the wires.
-
-    Raises:
-        InstrumentError: every device that cannot be reached or identified, together.
-    """
-
-    def __init__(
-        self,
-        wiring: Wiring,
-        limits: Mapping[str, Mapping[str, Any]],
-        transcript: Transcript | None = None,
-    ) -> None:
-        self.devices: dict[str, Mapping[str, Any]] = {}
-        self._ends: dict[str, End] = {}
-        problems: list[str] = []
-        for part in wiring.parts:
-            try:
-                self._open(wiring, part, limits.get(part, {}), transcript)
-            except InstrumentError as error:
-                problems.append(f"{part}: {error}")
-        if problems:
-            self.close()
-            raise InstrumentError(
-                "every device must be reached and say what it is, but " + "; ".join(problems)
-            )
-
-    def _open(
-        self, wiring: Wiring, part: str, limits: Mapping[str, Any], transcript: Transcript | None
-    ) -> None:
-        said, kind, names = wiring.parts[part], wiring.kinds[part], wiring.needed[part]
-        address, settings = said.address, wiring.settings[part]
-        if address == EMULATED and kind.emulate is not None:
-            self._ends[part] = kind.emulate(said, settings, names)
-            address = self._ends[part].address
-        connection = Connection(part, names, said, settings, address, limits, transcript)
-        self.devices[part] = kind.connect(connection)
-        for device in self.devices[part].values():
-            device.identify()
-
-    def attach(self, simulated: Mapping[str, Any], now: Callable[[], float]) -> None:
-        """Put these simulated instruments, by part, behind the emulated ends."""
-        for part, end in self._ends.items():
-            end.attach(simulated[part], now)
-
-    def close(self) -> None:
-        """Let go of every device and take the emulated ends away. May be called twice."""
-        for devices in self.devices.values():
-            for device in devices.values():
-                device.close()
-        for end in self._ends.values():
-            end.close()
-        self.devices, self._ends = {}, {}
 
 
 def _said(where: str, error: ValidationError) -> list[str]:

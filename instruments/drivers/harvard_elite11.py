@@ -237,7 +237,8 @@ def _connect(connection: Connection) -> dict[str, HarvardElite11]:
 
 
 def _emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> SerialEnd:
-    chain = HarvardChain({address: name for name, address in settings.of(names).items()})
+    there = {a: name for name, a in settings.of(names).items() if name not in said.absent}
+    chain = HarvardChain(there)
     return SerialEnd(chain, said.faults)
 
 

@@ -18,9 +18,14 @@ _QUIET = 0.2  # s without a byte after which an answer that was late will not co
 
 
 class Link(Protocol):
-    """A wire with question and answer."""
+    """A wire with question and answer.
+
+    Attributes:
+        timeout: Longest wait for a whole answer [s].
+    """
 
     name: str
+    timeout: float
 
     def exchange(self, request: bytes, end: re.Pattern[bytes]) -> bytes:
         """Send a request and return the answer up to and with what `end` matches.
@@ -60,7 +65,7 @@ class SerialLink:
         timeout: float = TIMEOUT,
         transcript: Transcript | None = None,
     ) -> None:
-        self.name, self._timeout, self._transcript = address, timeout, transcript
+        self.name, self.timeout, self._transcript = address, timeout, transcript
         self._lock = threading.Lock()
         self._owed = 0.0  # s of silence to wait for, since an answer may still be under way
         try:
@@ -90,9 +95,9 @@ class SerialLink:
             finally:
                 self._note(False, got)
             if end.search(got) is None:
-                self._owed = min(self._timeout, _QUIET)
+                self._owed = min(self.timeout, _QUIET)
                 raise DeviceTimeoutError(
-                    f"{self.name} must answer {request!r} within {self._timeout:g} s, but gave "
+                    f"{self.name} must answer {request!r} within {self.timeout:g} s, but gave "
                     f"{got!r}; whether the device acted is unknown, check cable and power"
                 )
             return got
@@ -126,7 +131,7 @@ class SerialLink:
             )
 
     def _until(self, end: re.Pattern[bytes]) -> bytes:
-        got, deadline = b"", monotonic() + self._timeout
+        got, deadline = b"", monotonic() + self.timeout
         while end.search(got) is None and monotonic() < deadline:
             got += self._port.read(4096) or b""
         return got

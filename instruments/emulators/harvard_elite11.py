@@ -6,6 +6,7 @@ framing, states and limits, not that a real pump behaves so.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,6 +29,18 @@ class Liquid(Protocol):
     def set_flow(self, flow: float) -> None:
         """Set the flow [µL/s]."""
         ...
+
+
+class Dry:
+    """No liquid: a pump on its own."""
+
+    limits = FlowLimits(0.0, math.inf)
+
+    def set_flow(self, flow: float) -> None:
+        """Nothing moves."""
+
+
+DRY = Dry()
 
 
 @dataclass
@@ -77,9 +90,7 @@ class HarvardChain:
     def _act(self, address: int, command: str, argument: str) -> list[str]:
         if command == "ver":
             return ["11 ELITE I/W Single 3.0.4"]
-        pump, liquid = self._pumps[address], self._liquids.get(self._names[address])
-        if liquid is None:
-            return ["Command error:", "   No syringe"]
+        pump, liquid = self._pumps[address], self._liquids.get(self._names[address], DRY)
         if command == "irate":
             return self._rate(pump, liquid, argument)
         if command == "irun":

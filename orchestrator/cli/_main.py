@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from orchestrator.cli import (
     _admin,
     _data,
+    _devices,
     _people,
     _replay,
     _run,
@@ -38,12 +39,24 @@ app = typer.Typer(
     epilog=EPILOG,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (_run, _people, _show, _replay, _data, _twin, _serve, _worker, _token, _admin):
+for module in (
+    _run,
+    _people,
+    _show,
+    _replay,
+    _data,
+    _twin,
+    _serve,
+    _worker,
+    _token,
+    _admin,
+    _devices,
+):
     module.register(app)
 
 
 # What looks after a database, or needs none, is not asked of a server.
-_LOCAL = ("db", "doctor", "loops", "serve", "token", "twin")
+_LOCAL = ("db", "doctor", "driver", "loops", "serve", "token", "twin")
 
 
 @app.callback()

@@ -1,0 +1,158 @@
+"""Commands on a station's devices: driver list, station check, station stop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from orchestrator.cli._context import emit
+from orchestrator.cli._show import station_app
+
+if TYPE_CHECKING:
+    from instruments.bench import Bench
+    from orchestrator.worker import StationFile
+
+UNREACHABLE = 5
+File = Annotated[Path, typer.Argument(metavar="FILE", help="A station file.")]
+
+
+driver_app = typer.Typer(help="What drives real devices.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application and to the group of stations."""
+    driver_app.command("list")(driver_list)
+    station_app.command("check")(station_check)
+    station_app.command("stop")(station_stop)
+    app.add_typer(driver_app, name="driver")
+
+
+def driver_list() -> None:
+    """List the installed drivers and the parts that they can play."""
+    from instruments.errors import InstrumentError
+    from instruments.wiring import driver_kind, driver_names
+
+    rows: list[dict[str, Any]] = []
+    for name in driver_names():
+        try:
+            kind = driver_kind(name)
+        except InstrumentError as error:
+            rows.append({"name": name, "problem": str(error)})
+            continue
+        rows.append(
+            {
+                "name": name,
+                "description": kind.describe,
+                "parts": list(kind.parts),
+                "emulated": kind.emulate is not None,
+                "settings": kind.settings.model_json_schema().get("properties", {}),
+                "verified_on_hardware": False,
+            }
+        )
+    lines = [
+        f"{r['name']}  {r.get('description') or r['problem']}"
+        + (f" ({', '.join(r['parts'])})" if "parts" in r else "")
+        for r in rows
+    ]
+    human = "\n".join([*lines, "", "No driver has been verified on hardware yet."])
+    emit({"drivers": rows}, lambda: typer.echo(human))
+
+
+def station_check(file: File) -> None:
+    """Connect to every device of a station file, ask who it is, and report all of it."""
+    said, bench = _bench(file)
+    try:
+        bench.open()
+        document = _checked(said, bench)
+    finally:
+        bench.close()
+    emit(document, lambda: typer.echo(_tree(document)))
+    if not document["ok"]:
+        raise typer.Exit(UNREACHABLE)
+
+
+def station_stop(file: File) -> None:
+    """Bring every device of a station file to its safe state, and say which did not confirm."""
+    from instruments.stopping import make_safe
+
+    said, bench = _bench(file)
+    try:
+        bench.open(identify=False)
+        lost = {r.name: r.problem for r in bench.reached if r.problem}
+        devices = {n: d for part in bench.devices.values() for n, d in part.items()}
+        began = monotonic()
+        problems = lost | make_safe(devices)
+        seconds = monotonic() - began
+    finally:
+        bench.close()
+    document = {
+        "station": said.station,
+        "lab": said.lab,
+        "seconds": round(seconds, 3),
+        "safe": [n for n in devices if n not in problems],
+        "unconfirmed": [{"name": n, "problem": p} for n, p in problems.items()],
+    }
+    emit(document, lambda: typer.echo(_stopped(document)))
+    if problems:
+        raise typer.Exit(UNREACHABLE)
+
+
+def _bench(path: Path) -> tuple[StationFile, Bench]:
+    from instruments import create_station
+    from orchestrator.errors import InputRefusedError
+    from orchestrator.worker import read_station_file
+
+    said = read_station_file(path)
+    if not said.instruments:
+        raise InputRefusedError(
+            f"{path}: {said.station} has no `instruments`, so there is no device to reach; name "
+            "its drivers"
+        )
+    station: Any = create_station(said.station, (said.laboratory | said.wiring) or None)
+    return said, station.bench()
+
+
+def _checked(said: StationFile, bench: Bench) -> dict[str, Any]:
+    parts: dict[str, dict[str, Any]] = {}
+    for reached in bench.reached:
+        part = parts.setdefault(
+            reached.part,
+            {
+                "part": reached.part,
+                "driver": reached.driver,
+                "address": reached.address,
+                "devices": [],
+            },
+        )
+        part["devices"].append(
+            {
+                "name": reached.name,
+                "ok": not reached.problem,
+                "problem": reached.problem or None,
+                "identity": dict(reached.identity) or None,
+            }
+        )
+    ok = not any(reached.problem for reached in bench.reached)
+    return {"station": said.station, "lab": said.lab, "ok": ok, "parts": list(parts.values())}
+
+
+def _tree(document: dict[str, Any]) -> str:
+    lines = [f"{document['station']} at {document['lab']}"]
+    for part in document["parts"]:
+        lines.append(f"  {part['part']}: {part['driver']}, {part['address']}")
+        for device in part["devices"]:
+            who = device["identity"] or {}
+            told = f"{who.get('model', '')} {who.get('firmware', '')}".strip()
+            state = "ok  " if device["ok"] else "DEAD"
+            lines.append(f"    {state} {device['name']}  {device['problem'] or told}")
+    verified = "not verified on hardware: no driver of these has been tried on a real device"
+    return "\n".join([*lines, verified])
+
+
+def _stopped(document: dict[str, Any]) -> str:
+    lines = [f"{len(document['safe'])} devices safe after {document['seconds']:.2f} s"]
+    lines += [f"NOT CONFIRMED {u['name']}: {u['problem']}" for u in document["unconfirmed"]]
+    return "\n".join(lines)

@@ -1,0 +1,70 @@
+"""An emergency stop reaches every device that lives, and names those that it could not confirm."""
+
+from time import monotonic
+
+from instruments import create_station
+from instruments.errors import DeviceFaultError
+from instruments.stopping import WITHIN, make_safe
+
+
+def opened(**part):
+    lab = {"instruments": {"pumps": {"driver": "harvard_elite11", "timeout": 1.0, **part}}}
+    bench = create_station("flow_synthesis", lab).bench()
+    bench.open(identify=False)
+    return bench
+
+
+def test_a_dead_pump_does_not_keep_the_others_running():
+    bench = opened(absent=["toluene", "octadecene"])
+    try:
+        pumps = bench.devices["pumps"]
+        alive = {n: p for n, p in pumps.items() if n not in ("toluene", "octadecene")}
+        for pump in alive.values():
+            pump.set_flow(1.0)
+        began = monotonic()
+        problems = make_safe(pumps)
+        assert monotonic() - began < 2.0 * WITHIN  # generous: machines are shared
+        assert set(problems) == {"toluene", "octadecene"}
+        assert all(pump.read_flow() == 0.0 for pump in alive.values())
+    finally:
+        bench.close()
+
+
+def test_a_lost_telegram_is_asked_again():
+    bench = opened(faults={"seed": 1, "spare": 32, "mute": 0.1}, timeout=0.05)
+    try:
+        assert make_safe(bench.devices["pumps"]) == {}
+    finally:
+        bench.close()
+
+
+class Stubborn:
+    def to_safe_state(self):
+        raise DeviceFaultError("the valve must close, but it is open; close it by hand")
+
+
+def test_a_device_that_refuses_is_named_with_its_reason():
+    assert "by hand" in make_safe({"valve": Stubborn()})["valve"]
+
+
+def test_a_station_with_dead_devices_names_all_of_them_when_it_is_opened():
+    lab = {
+        "instruments": {
+            "pumps": {
+                "driver": "harvard_elite11",
+                "timeout": 0.1,
+                "absent": ["toluene", "acid_c8"],
+            }
+        }
+    }
+    station = create_station("flow_synthesis", lab)
+    try:
+        station.open()
+    except Exception as error:
+        assert "toluene" in str(error)
+        assert "acid_c8" in str(error)
+        assert "lead_bromide" not in str(error)
+    else:
+        raise AssertionError("a station with dead pumps was opened")
+    finally:
+        station.close()
