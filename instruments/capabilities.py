@@ -163,6 +163,19 @@ class Positioner(Identifiable, SafeState, Protocol):
 
 
 @runtime_checkable
+class Lights(Identifiable, SafeState, Protocol):
+    """Light sources with shutters, and what they shine through; shut is their safe state."""
+
+    def set_light(self, light: Light, path: LightPath = "line") -> None:
+        """Let one source shine, or none (`dark`), through the line or the reference dye."""
+        ...
+
+    def read_light(self) -> tuple[Light, LightPath]:
+        """What shines, and through what."""
+        ...
+
+
+@runtime_checkable
 class Spectrometer(Identifiable, SafeState, Protocol):
     """A detector array with an excitation source, a lamp and a reference-dye cell."""
 
@@ -189,6 +202,15 @@ class Spectrometer(Identifiable, SafeState, Protocol):
         averages: int = 1,
     ) -> Exposure:
         """Expose `averages` times `integration_time` [s]; that time passes on the clock."""
+        ...
+
+
+@runtime_checkable
+class Lit(Protocol):
+    """A spectrometer without light of its own."""
+
+    def use_lights(self, lights: Lights) -> None:
+        """Switch these lights in every exposure from now on."""
         ...
 
 
@@ -236,6 +258,7 @@ class FlowRig:
         spectrometer: Detector, excitation, lamp and reference dye.
         clock: What the procedure waits on.
         extras: What a long line has besides; None where it has not.
+        lights: The sources that the spectrometer switches; None where it has its own.
     """
 
     pumps: Mapping[str, Pump]
@@ -246,6 +269,7 @@ class FlowRig:
     spectrometer: Spectrometer
     clock: Clock
     extras: FlowExtras | None = None
+    lights: Lights | None = None
 
     def instruments(self) -> dict[str, Identifiable]:
         """Every instrument by name, in a fixed order."""
@@ -253,6 +277,8 @@ class FlowRig:
         named |= {"carrier_pump": self.carrier, "velocity_sensor": self.velocity}
         named |= {"thermostat": self.thermostat, "probe": self.probe}
         named |= {"spectrometer": self.spectrometer}
+        if self.lights is not None:
+            named |= {"lights": self.lights}
         if self.extras is not None:
             named |= {
                 "exchange_thermostat": self.extras.exchange_thermostat,

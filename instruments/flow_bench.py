@@ -8,7 +8,7 @@ from typing import Any
 
 from instruments import flow_line
 from instruments.bench import Bench
-from instruments.capabilities import FlowRig
+from instruments.capabilities import FlowRig, Lit
 from instruments.errors import InstrumentError
 from instruments.metered import MeteredPump
 from instruments.wiring import Wiring
@@ -19,6 +19,7 @@ SINGLE = (
     "thermostat",
     "probe",
     "spectrometer",
+    "lights",
     "exchange_thermostat",
     "photon_counter",
     "selector",
@@ -57,6 +58,9 @@ def wired(rig: FlowRig, bench: Bench) -> FlowRig:
         else meter
         for name, meter in rig.pumps.items()
     }
+    lights = one.get("lights", rig.lights)
+    if isinstance(one.get("spectrometer"), Lit):
+        one["spectrometer"].use_lights(lights)
     extras = rig.extras
     if extras is not None:
         extras = replace(
@@ -74,4 +78,5 @@ def wired(rig: FlowRig, bench: Bench) -> FlowRig:
         probe=one.get("probe", rig.probe),
         spectrometer=one.get("spectrometer", rig.spectrometer),
         extras=extras,
+        lights=lights,
     )

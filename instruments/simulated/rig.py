@@ -17,6 +17,7 @@ from instruments.simulated.flow import (
     SimulatedThermostat,
     SimulatedVelocitySensor,
 )
+from instruments.simulated.lights import SimulatedLights
 from instruments.simulated.noise import instrument_generator
 from instruments.simulated.spectrometer import SimulatedSpectrometer
 from instruments.station import AttemptKey
@@ -46,6 +47,7 @@ def simulated_rig(
     def noise(name: str) -> np.random.Generator:
         return instrument_generator(lab_seed, key, name)
 
+    lights = SimulatedLights("lights", plant, noise("lights"))
     return FlowRig(
         pumps={
             s.name: SimulatedPump(
@@ -63,6 +65,8 @@ def simulated_rig(
             noise("spectrometer"),
             clock,
             photon_rate,
+            lights,
         ),
         clock=clock,
+        lights=lights,
     )

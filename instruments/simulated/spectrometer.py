@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter1d
 from instruments.capabilities import Clock, Exposure, Light, LightPath
 from instruments.errors import InstrumentError
 from instruments.simulated.flow import Plant, SimulatedInstrument
+from instruments.simulated.lights import SimulatedLights
 
 Array = NDArray[np.float64]
 AXIS: Array = np.linspace(350.0, 1000.0, 2068)
@@ -79,6 +80,7 @@ class SimulatedSpectrometer(SimulatedInstrument):
         clock: Exposures take their time on it.
         photon_rate: Photons per second that reach the detector for a quantum yield of one when
             all excitation is absorbed.
+        lights: What an exposure switches, and a scan sees as it is.
     """
 
     model = "dotpilot simulated array spectrometer"
@@ -90,9 +92,11 @@ class SimulatedSpectrometer(SimulatedInstrument):
         generator: np.random.Generator,
         clock: Clock,
         photon_rate: float,
+        lights: SimulatedLights | None = None,
     ) -> None:
         super().__init__(name, plant, generator)
         self._clock = clock
+        self._lights = lights or SimulatedLights("lights", plant, generator)
         index = (DYE["solvent_index"] / DYE["dye_index"]) ** 2  # less light is trapped in water
         absorbed = 1.0 - 10.0 ** -DYE["dye_absorbance"]
         dye = photon_rate * absorbed * DYE["dye_quantum_yield"] * dye_shape() * index
@@ -131,7 +135,19 @@ class SimulatedSpectrometer(SimulatedInstrument):
         path: LightPath = "line",
         averages: int = 1,
     ) -> Exposure:
-        """Expose; the cell is taken as it stands in the middle of the exposure.
+        """Let the light shine, scan, and shut it.
+
+        Raises:
+            InstrumentError: an integration time outside the limits.
+        """
+        self._lights.set_light(light, path)
+        try:
+            return self.scan(integration_time, averages)
+        finally:
+            self._lights.set_light("dark")
+
+    def scan(self, integration_time: float, averages: int = 1) -> Exposure:
+        """Expose under the light as it is; the cell is that of the middle of the exposure.
 
         Raises:
             InstrumentError: an integration time outside the limits.
@@ -143,6 +159,7 @@ class SimulatedSpectrometer(SimulatedInstrument):
                 f"{integration_time:g} s, {averages} times"
             )
         integration_time = round(integration_time / STEP) * STEP
+        light, path = self._lights.read_light()
         self._clock.wait(0.5 * integration_time * averages)
         rate = self._rate(light, path)
         self._clock.wait(0.5 * integration_time * averages)
