@@ -147,8 +147,8 @@ class CheckedTransport(IPv4Transport):
     def _late(self, got: bytes) -> DeviceTimeoutError:
         return DeviceTimeoutError(
             f"the spectrometer must answer message 0x{self._asked:08X} within {self.patience:g} "
-            f"s, but gave {len(got)} bytes of a frame; whether it acted is unknown, check cable and "
-            "power"
+            f"s, but gave {len(got)} bytes of a frame; whether it acted is unknown, check cable "
+            "and power"
         )
 
     def _lost(self, why: str) -> DeviceTimeoutError:

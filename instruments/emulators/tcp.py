@@ -41,6 +41,7 @@ class TcpServer:
         host, port = self._listener.getsockname()
         self.address = f"{host}:{port}"
         self._wake_out, self._wake_in = socket.socketpair()
+        self._hung_up = threading.Event()
         self._got: dict[socket.socket, bytes] = {}
         self._thread = threading.Thread(target=self._serve, name=f"emulator {self.address}")
         self._open = True
@@ -52,7 +53,9 @@ class TcpServer:
 
     def hang_up(self) -> None:
         """End every connection, as a device does that loses its power; new ones are taken."""
+        self._hung_up.clear()
         self._wake_in.send(b"h")
+        self._hung_up.wait()
 
     def close(self) -> None:
         """End the thread and the port. May be called twice."""
@@ -77,6 +80,7 @@ class TcpServer:
                         said = self._wake_out.recv(1)
                         for near in list(self._got):
                             self._drop(waiting, near)
+                        self._hung_up.set()
                         if said == b"x":
                             return
                     elif isinstance(end, socket.socket) and end in self._got:
