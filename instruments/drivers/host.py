@@ -186,7 +186,6 @@ class _Served:
         served: Any = None
         while (request := self._requests.get()) is not None:
             what, arguments, limit = request
-            self._busy.set()
             # Ends the process even if a library holds the interpreter, orphaned or not.
             faulthandler.dump_traceback_later(limit + GRACE, exit=True)
             try:
@@ -208,7 +207,9 @@ class _Served:
         while True:
             try:
                 if self._line.poll(BEAT):
-                    self._requests.put(self._line.recv())
+                    request = self._line.recv()
+                    self._busy.set()  # before the work, so that no parent's end is missed
+                    self._requests.put(request)
                 elif self._busy.is_set():
                     self._send(("beat", None, []))
             except (EOFError, OSError):

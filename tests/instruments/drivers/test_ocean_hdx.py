@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from plant_double import PlantDouble
 
 from instruments import create_station
 from instruments.capabilities import Lights, Spectrometer
@@ -21,6 +22,7 @@ from instruments.errors import (
     InstrumentError,
 )
 from instruments.simulated import spectrometer as simulated
+from instruments.simulated.rig import simulated_rig
 from instruments.station import AttemptKey
 
 WIRED = {"spectrometer": {"driver": "ocean_hdx"}}
@@ -293,3 +295,14 @@ def test_the_emulator_refuses_by_number_what_a_device_refuses(message, data, err
     assert head[2] & NACK
     assert head[3] == error
     assert head[5] == 9
+
+
+def test_a_detector_sees_the_light_that_is_set_and_no_other():
+    rig = simulated_rig(PlantDouble(), [], 7, AttemptKey(1, 1), start=0.0, photon_rate=1e8)
+    brightest = {}
+    for light, path in (("dark", "line"), ("lamp", "line"), ("excitation", "reference_dye")):
+        rig.lights.set_light(light, path)
+        brightest[light] = float(rig.spectrometer.scan(0.1, 1).counts.max())
+    assert brightest["dark"] < 1000.0
+    assert brightest["lamp"] > 2 * brightest["dark"]
+    assert brightest["excitation"] > 1.5 * brightest["dark"]
