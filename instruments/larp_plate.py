@@ -11,18 +11,23 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from instruments.errors import InstrumentError, RecipeRefusedError
+from instruments.bench import Bench
+from instruments.errors import InstrumentError, RecipeRefusedError, StationStoppedError
 from instruments.metrology.plate import analyse_plate
+from instruments.plate_bench import plate_bench, plate_wiring, wired
 from instruments.plate_recipe import (
     OBSERVABLES,
     PARAMETERS,
+    achieved,
     amine_violations,
     ligand_concentration,
     plan,
 )
 from instruments.procedures.plate import (
     WELLS,
+    PlateRig,
     PlateSettings,
+    WellPlan,
     WellRecord,
     layout,
     run_plate,
@@ -31,7 +36,7 @@ from instruments.procedures.plate import (
 from instruments.recipe_check import declaration_violations
 from instruments.simulated.lab import hidden_seed
 from instruments.simulated.noise import instrument_generator
-from instruments.simulated.plate import simulated_plate_rig
+from instruments.simulated.plate import reader_optics, simulated_plate_rig
 from instruments.station import (
     Analysis,
     AttemptKey,
@@ -40,12 +45,13 @@ from instruments.station import (
     StationDescription,
     Violation,
 )
+from instruments.stopping import make_safe, unconfirmed
 from surrogate_sim.parameters import TwinParameters, twin_parameters
 from surrogate_sim.plants.larp_plate import LarpPlant
 
 DESCRIPTION = StationDescription(
     name="larp_plate",
-    version="1",
+    version="2",
     description=(
         "CsPbBr3 nanocrystals by ligand-assisted reprecipitation in a 96-well plate, read for "
         "12 h by a fluorescence plate reader"
@@ -56,19 +62,6 @@ DESCRIPTION = StationDescription(
     repeatable=True,
     max_batch=WELLS,
 )
-IDENTITIES = tuple(
-    {
-        "instrument": name,
-        "model": f"dotpilot simulated {model}",
-        "serial": "sim",
-        "simulated": True,
-    }
-    for name, model in (
-        ("pipetting_robot", "pipetting robot"),
-        ("plate_reader", "monochromator plate reader"),
-        ("characterisation", "microscope, diffractometer and photon counter"),
-    )
-)
 
 
 class LarpPlateStation:
@@ -78,8 +71,10 @@ class LarpPlateStation:
     lab's batches and lamp depend.
 
     Args:
-        lab: {"hidden": SEED} draws a laboratory that differs from the nominal one; None is the
-            nominal laboratory.
+        lab: {"hidden": SEED} draws a laboratory that differs from the nominal one;
+            {"instruments": PARTS} puts real drivers on emulated wires between procedure and
+            plant (`instruments.wiring`); None is the nominal laboratory with simulated
+            instruments.
         seed: Keys the noise where no hidden seed is given.
         parameters: The lab's constants, in place of those that `lab` stands for.
 
@@ -94,7 +89,10 @@ class LarpPlateStation:
         *,
         parameters: TwinParameters | None = None,
     ) -> None:
-        hidden = hidden_seed(lab, "larp_plate")
+        given = dict(lab or {})
+        self._wiring = plate_wiring(given.pop("instruments", None) or {})
+        self._bench: Bench | None = None
+        hidden = hidden_seed(given, "larp_plate")
         self._parameters = parameters or twin_parameters("larp_plate", hidden)
         self._lab_seed = seed if hidden is None else hidden
         self._state: dict[str, Any] = {}
@@ -116,8 +114,20 @@ class LarpPlateStation:
         return declaration_violations(PARAMETERS, recipe) or amine_violations(recipe)
 
     def open(self) -> None:
-        """Connect; the simulated instruments are always there."""
+        """Connect to the drivers, if any; the simulated instruments are always there.
+
+        Raises:
+            InstrumentError: every device that cannot be reached or identified.
+        """
+        if self._wiring.parts and self._bench is None:
+            bench = self.bench()
+            bench.open_whole()
+            self._bench = bench
         self._open = True
+
+    def bench(self) -> Bench:
+        """Return the wires of its drivers, not yet open; none of them for a simulated station."""
+        return plate_bench(self._wiring, reader_optics(self._parameters.own))
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up the state that a recorded measurement ended with ({} is a new laboratory)."""
@@ -158,13 +168,15 @@ class LarpPlateStation:
         rig = simulated_plate_rig(
             plant, wells, keys, self._lab_seed, c, self._parameters.materials
         )
+        if self._bench is not None:
+            rig = wired(rig, self._bench)
         settings = PlateSettings(c["transfer_time"], c["frame_interval"])
         plans = [plan(r, c) for r in recipes]
         records = run_plate(rig, plans, wells, settings, progress)
         self._state, self._truth = plant.state(), (plant, wells[-1])
         return [
-            _measurement(recipe, record, int(drawn), len(recipes), self._state)
-            for recipe, record in zip(recipes, records, strict=True)
+            _measurement(recipe, made, record, rig, int(drawn), len(recipes), self._state)
+            for recipe, made, record in zip(recipes, plans, records, strict=True)
         ]
 
     def _refuse(self, recipes: Sequence[Recipe], keys: Sequence[AttemptKey]) -> None:
@@ -198,12 +210,35 @@ class LarpPlateStation:
         return analyse_plate(measurement)
 
     def close(self) -> None:
-        """Bring every instrument to its safe state and let go of it."""
-        self._open = False
+        """Bring every instrument to its safe state and let go of it.
+
+        Raises:
+            StationStoppedError: devices that did not confirm it.
+        """
+        bench, self._bench, self._open = self._bench, None, False
+        if bench is None:
+            return
+        try:
+            problems = make_safe(
+                {n: d for part in bench.devices.values() for n, d in part.items()}
+            )
+        finally:
+            bench.close()
+        if problems:
+            raise StationStoppedError(
+                "every instrument must reach its safe state, but these did not: "
+                f"{unconfirmed(problems)}; bring them there by hand before the next trial"
+            )
 
 
 def _measurement(
-    recipe: Recipe, record: WellRecord, drawn: int, count: int, state: Mapping[str, Any]
+    recipe: Recipe,
+    made: WellPlan,
+    record: WellRecord,
+    rig: PlateRig,
+    drawn: int,
+    count: int,
+    state: Mapping[str, Any],
 ) -> Measurement:
     conditions = {
         "plate_row": {"value": record.well // 12 + 1, "unit": ""},
@@ -224,9 +259,9 @@ def _measurement(
     )
     return Measurement(
         requested=dict(recipe),
-        achieved={},
+        achieved=achieved(made),
         conditions=conditions,
         spectra=(labelled, *record.spectra[1:]),
         station_state=dict(state),
-        identities=IDENTITIES,
+        identities=tuple(i.identify() for i in rig.instruments().values()),
     )

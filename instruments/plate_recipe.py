@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from instruments.procedures.plate import WellPlan
+from instruments.procedures.plate import LEAD_STOCK, WellPlan
 from instruments.station import (
     ObservableDeclaration,
     ParameterDeclaration,
@@ -16,6 +16,8 @@ PORTIONS = 10.0
 """Portions that a precursor vial is made for, so that the pipette can deliver the amine."""
 SMALLEST_TRANSFER = 2.0
 """Least volume that the pipette delivers [uL]."""
+PIPETTE_DIGITS = 1
+"""Decimals of a volume in uL that the pipette is told (as electronic pipettes take it)."""
 PAIRS = ("oleic_oleylamine", "octanoic_octylamine")
 ANTISOLVENTS = ("toluene", "chloroform")
 ACID_MOLARITY = {"oleic_oleylamine": 3.17, "octanoic_octylamine": 6.31}
@@ -114,20 +116,36 @@ OBSERVABLES = (
 
 
 def plan(recipe: Recipe, c: Mapping[str, float]) -> WellPlan:
-    """Return the volumes of one well; `c` holds the deck's own volumes."""
+    """Return the volumes of one well, in tenths of a uL; `c` holds the deck's own volumes."""
     lead, acid = _volumes(recipe)
+    stock = lead * float(recipe["lead_concentration"]) / LEAD_STOCK
     return WellPlan(
         str(recipe["ligand_pair"]),
         str(recipe["antisolvent"]),
-        acid,
-        acid * float(recipe["amine_acid_ratio"]),
-        lead,
-        float(recipe["lead_concentration"]),
-        c["antisolvent_volume"],
-        c["injected_volume"],
-        recipe["characterisation"] == "full",
-        3600.0 * float(recipe["duration"]),
+        *(
+            round(volume, PIPETTE_DIGITS)
+            for volume in (
+                acid,
+                acid * float(recipe["amine_acid_ratio"]),
+                stock,
+                lead - stock,
+                c["antisolvent_volume"],
+                c["injected_volume"],
+            )
+        ),
+        full=recipe["characterisation"] == "full",
+        duration=3600.0 * float(recipe["duration"]),
     )
+
+
+def achieved(made: WellPlan) -> dict[str, float]:
+    """Return the recipe that the volumes of a well stand for."""
+    return {
+        "amine_acid_ratio": made.amine / made.acid,
+        "pbbr2_volume": made.lead_solution / PORTIONS,
+        "ligand_solution_ratio": made.acid / made.lead_solution,
+        "lead_concentration": made.lead,
+    }
 
 
 def _volumes(recipe: Recipe) -> tuple[float, float]:

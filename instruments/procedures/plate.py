@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.capabilities import Clock
+from instruments.capabilities import Clock, Identifiable
 from instruments.station import Spectrum
 
 Array = NDArray[np.float64]
@@ -21,6 +21,9 @@ OVERFLOW_TEXT = "OVRFLW"
 OVERFLOW_MARK = -1.0
 """Number that stands in a spectrum where the reader wrote `OVRFLW`."""
 WELLS = 96
+LEAD_STOCK = 100.0
+"""PbBr2 in its stock in DMF [mmol/L] (assumed, because then no recipe asks for less diluent than
+the pipette delivers, and DMF dissolves far more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,8 @@ class WellPlan:
         antisolvent: Solvent of the caesium solution.
         acid: Into the precursor's vial.
         amine: Into the vial.
-        lead_solution: PbBr2 solution into the vial.
-        lead: Its concentration [mmol/L].
+        lead_stock: PbBr2 stock solution into the vial, of `LEAD_STOCK`.
+        diluent: Its solvent into the vial besides.
         antisolvent_volume: Caesium solution into the well.
         injected: Precursor from the vial into the well.
         full: Whether microscope, diffractometer and photon counter look at it as well.
@@ -44,28 +47,81 @@ class WellPlan:
     antisolvent: str
     acid: float
     amine: float
-    lead_solution: float
-    lead: float
+    lead_stock: float
+    diluent: float
     antisolvent_volume: float
     injected: float
     full: bool
     duration: float = 43200.0
 
+    @property
+    def lead_solution(self) -> float:
+        """PbBr2 solution in the vial [uL]."""
+        return self.lead_stock + self.diluent
 
-class Robot(Protocol):
+    @property
+    def lead(self) -> float:
+        """Its concentration [mmol/L]."""
+        return LEAD_STOCK * self.lead_stock / self.lead_solution
+
+    @property
+    def vial(self) -> float:
+        """Everything in the vial [uL]."""
+        return self.acid + self.amine + self.lead_solution
+
+
+@dataclass(frozen=True, slots=True)
+class Optics:
+    """How the reader looks at a well; a reader that is driven is told so by its station.
+
+    Attributes:
+        excitation: [nm].
+        first: Shortest emission wavelength [nm].
+        last: Longest [nm].
+        step: Between wavelengths [nm].
+        height: Of the read head above the plate carrier [mm].
+        bandpass: Full width at half maximum of the emission monochromator [nm].
+        overflow: Counts above which it writes `OVRFLW`.
+    """
+
+    excitation: int = 365
+    first: int = 400
+    last: int = 650
+    step: int = 2
+    height: float = 7.0
+    bandpass: float = 10.0
+    overflow: float = 1e5
+
+    @property
+    def wavelengths(self) -> Array:
+        """Emission wavelengths [nm]."""
+        return np.arange(self.first, self.last + 1, self.step, dtype=float)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a spectrum says of them, JSON-able."""
+        return {
+            "excitation": float(self.excitation),
+            "bandpass": self.bandpass,
+            "overflow": self.overflow,
+            "position": f"{self.height:g} mm, sweep",
+        }
+
+
+class Robot(Identifiable, Protocol):
     """A pipetting robot."""
 
-    def new_plate(self) -> None:
-        """Put a fresh plate on the deck."""
+    def new_plate(self, plans: Sequence[WellPlan]) -> None:
+        """Take a fresh plate for wells of these plans; refuses what it cannot finish."""
         ...
 
     def fill(self, well: int, plan: WellPlan) -> None:
-        """Mix the precursor, fill the well and inject; takes its time on the clock."""
+        """Mix the precursor in a vial, fill the well and inject."""
         ...
 
 
-class Reader(Protocol):
-    """A fluorescence plate reader."""
+class Reader(Identifiable, Protocol):
+    """A plate reader."""
 
     @property
     def wavelengths(self) -> Array:
@@ -77,12 +133,16 @@ class Reader(Protocol):
         """Excitation, bandpass, overflow level; JSON-able."""
         ...
 
-    def read(self, well: int) -> Sequence[str]:
-        """One emission spectrum as the reader's table has it: whole numbers, or `OVRFLW`."""
+    def read(self, wells: Sequence[int]) -> Sequence[Sequence[str]]:
+        """An emission spectrum of each well, as the reader's table has it.
+
+        Returns:
+            Cells by well and wavelength: whole numbers, or `OVRFLW`.
+        """
         ...
 
 
-class Bench(Protocol):
+class Bench(Identifiable, Protocol):
     """Transmission electron microscope, diffractometer and photon counter."""
 
     def particles(self, well: int) -> Spectrum:
@@ -106,6 +166,14 @@ class PlateRig:
     reader: Reader
     bench: Bench
     clock: Clock
+
+    def instruments(self) -> dict[str, Identifiable]:
+        """Every instrument by name, in a fixed order."""
+        return {
+            "pipetting_robot": self.robot,
+            "plate_reader": self.reader,
+            "characterisation": self.bench,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +218,7 @@ def run_plate(
     """Fill `wells` with `plans` in their order, read them, and return one record each."""
     say = progress or (lambda _: None)
     say(f"filling {len(plans)} wells")
-    rig.robot.new_plate()
+    rig.robot.new_plate(plans)
     filled = []
     for well, plan in zip(wells, plans, strict=True):
         rig.robot.fill(well, plan)
@@ -184,10 +252,10 @@ def _read(
     for k in range(max(counts)):
         if k:
             rig.clock.wait(settings.interval)
-        for i, well in enumerate(wells):
-            if k >= counts[i]:
-                continue
-            frames[i].append(parse(rig.reader.read(well)))
+        due = [i for i in range(len(wells)) if k < counts[i]]
+        cells = rig.reader.read([wells[i] for i in due])
+        for i, row in zip(due, cells, strict=True):
+            frames[i].append(parse(row))
     return [np.array(f, np.float32) for f in frames]
 
 

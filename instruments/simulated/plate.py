@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.clock import VirtualClock
-from instruments.procedures.plate import OVERFLOW_TEXT, PlateRig, WellPlan
+from instruments.procedures.plate import OVERFLOW_TEXT, Optics, PlateRig, WellPlan
 from instruments.simulated.noise import instrument_generator
 from instruments.station import AttemptKey, Spectrum
 from surrogate_sim.larp import EXCITATION, Charge
@@ -22,7 +22,7 @@ from surrogate_sim.larp_samples import COPPER, cubic_angles, hexagonal_angles
 from surrogate_sim.plants.larp_plate import LarpPlant
 
 Array = NDArray[np.float64]
-WAVELENGTHS: Array = np.arange(400.0, 651.0, 2.0)
+WAVELENGTHS: Array = Optics().wavelengths
 _FINE: Array = np.arange(380.0, 671.0, 1.0)
 _FWHM = float(2.0 * np.sqrt(2.0 * np.log(2.0)))
 PIPETTE_CV, PIPETTE_FLOOR = 0.015, 0.2
@@ -74,8 +74,12 @@ class SimulatedRobot:
         self._plant, self._clock, self._noise = plant, clock, noise
         self._seconds, self._failures = seconds, failures
 
-    def new_plate(self) -> None:
-        """Put a fresh plate on the deck."""
+    def identify(self) -> Mapping[str, Any]:
+        """Name and model."""
+        return _identity("pipetting_robot", "pipetting robot")
+
+    def new_plate(self, plans: Sequence[WellPlan] = ()) -> None:
+        """Put a fresh plate on the deck; there is enough of everything."""
         self._plant.new_plate()
 
     def fill(self, well: int, plan: WellPlan) -> None:
@@ -105,6 +109,11 @@ class SimulatedRobot:
             self._plant.fill(well, charge, spread)
 
 
+def reader_optics(c: Mapping[str, float]) -> Optics:
+    """Return how the reader of a laboratory looks at a well."""
+    return Optics(int(EXCITATION), bandpass=c["bandpass"], overflow=c["overflow"])
+
+
 class SimulatedReader:
     """A monochromator reader: 126 wavelengths, whole counts, text where it overflows.
 
@@ -121,6 +130,7 @@ class SimulatedReader:
         sigma = c["bandpass"] / _FWHM
         band = np.exp(-0.5 * ((WAVELENGTHS[:, None] - _FINE[None, :]) / sigma) ** 2)
         self._band = band / band.sum(axis=1, keepdims=True)
+        self._seen: dict[int, tuple[float, Array]] = {}
 
     @property
     def wavelengths(self) -> Array:
@@ -130,19 +140,43 @@ class SimulatedReader:
     @property
     def settings(self) -> Mapping[str, Any]:
         """Constants of the reader, JSON-able."""
-        return {
-            "excitation": EXCITATION,
-            "bandpass": self._c["bandpass"],
-            "overflow": self._c["overflow"],
-            "position": "7 mm, sweep",
-        }
+        return reader_optics(self._c).settings
 
-    def read(self, well: int) -> Sequence[str]:
-        """One spectrum as text."""
-        own = self._noise[well]
-        counts = own.reader.poisson(self.expected(well, own) + self._c["background"])
+    def identify(self) -> Mapping[str, Any]:
+        """Name and model."""
+        return _identity("plate_reader", "monochromator plate reader")
+
+    def read(self, wells: Sequence[int]) -> Sequence[Sequence[str]]:
+        """One spectrum of each well as text."""
+        return [self._cells(self._counts(well, slice(None)).tolist()) for well in wells]
+
+    def read_at(self, wells: Sequence[int], emission: int) -> Sequence[str]:
+        """One cell of each well at one wavelength [nm].
+
+        Read at every wavelength in order, wells show what `read` shows: they draw alike.
+
+        Raises:
+            ValueError: not one of its wavelengths.
+        """
+        where = int(np.searchsorted(WAVELENGTHS, emission))
+        if where >= len(WAVELENGTHS) or WAVELENGTHS[where] != emission:
+            raise ValueError(f"{emission} nm is none of the reader's wavelengths")
+        part = slice(where, where + 1)
+        return self._cells([int(self._counts(w, part)[0]) for w in wells])
+
+    def _counts(self, well: int, part: slice) -> NDArray[np.int64]:
+        """Counts of a well at some wavelengths; one without a recipe shows the mean background."""
+        own = self._noise.get(well)
+        if own is None:
+            return np.full(len(WAVELENGTHS), round(self._c["background"]))[part]
+        now = self._plant.clock
+        if self._seen.get(well, (-1.0, None))[0] != now:
+            self._seen[well] = (now, self.expected(well, own) + self._c["background"])
+        return own.reader.poisson(self._seen[well][1][part])
+
+    def _cells(self, counts: Sequence[int]) -> list[str]:
         overflow = self._c["overflow"]
-        return [str(n) if n <= overflow else OVERFLOW_TEXT for n in counts.tolist()]
+        return [str(n) if n <= overflow else OVERFLOW_TEXT for n in counts]
 
     def expected(self, well: int, own: WellNoise) -> Array:
         """Mean counts above the background, shape (126,)."""
@@ -172,6 +206,10 @@ class SimulatedBench:
         grain_spread: float,
     ) -> None:
         self._plant, self._noise, self._c, self._grain_spread = plant, noise, c, grain_spread
+
+    def identify(self) -> Mapping[str, Any]:
+        """Name and models."""
+        return _identity("characterisation", "microscope, diffractometer and photon counter")
 
     def particles(self, well: int) -> Spectrum:
         """Lengths of about 3000 particles, in bins of 1 nm."""
@@ -212,6 +250,15 @@ class SimulatedBench:
         expected = (_PHOTONS * blurred / total if total > 0.0 else blurred) + 2.0
         counts = g.poisson(expected).astype(np.float32)
         return Spectrum("decay", fine, counts, "ns", "counts", {"response_width": _RESPONSE})
+
+
+def _identity(name: str, model: str) -> dict[str, Any]:
+    return {
+        "instrument": name,
+        "model": f"dotpilot simulated {model}",
+        "serial": "sim",
+        "simulated": True,
+    }
 
 
 def _lines(angles: Array, size: float, areas: Sequence[float]) -> Array:
