@@ -63,9 +63,20 @@ class PtyServer:
                 if self._wake_out in ready:
                     return
                 got += os.read(self._far, 65536)
-                while self._emulator.end in got:
-                    request, _, got = got.partition(self._emulator.end)
+                while (found := self._split(got)) is not None:
+                    request, got = found
                     self._send(self._faults.spoil(request, self._emulator.answer))
+
+    def _split(self, got: bytes) -> tuple[bytes, bytes] | None:
+        """First whole request and what follows it; an emulator may frame its own."""
+        split = getattr(self._emulator, "split", None)
+        if split is not None:
+            own: tuple[bytes, bytes] | None = split(got)
+            return own
+        if self._emulator.end not in got:
+            return None
+        request, _, rest = got.partition(self._emulator.end)
+        return request, rest
 
     def _send(self, reply: bytes) -> None:
         while reply:
