@@ -118,21 +118,17 @@ OBSERVABLES = (
 def plan(recipe: Recipe, c: Mapping[str, float]) -> WellPlan:
     """Return the volumes of one well, in tenths of a uL; `c` holds the deck's own volumes."""
     lead, acid = _volumes(recipe)
+    amine = acid * float(recipe["amine_acid_ratio"])
     stock = lead * float(recipe["lead_concentration"]) / LEAD_STOCK
     return WellPlan(
-        str(recipe["ligand_pair"]),
-        str(recipe["antisolvent"]),
-        *(
-            round(volume, PIPETTE_DIGITS)
-            for volume in (
-                acid,
-                acid * float(recipe["amine_acid_ratio"]),
-                stock,
-                lead - stock,
-                c["antisolvent_volume"],
-                c["injected_volume"],
-            )
-        ),
+        pair=str(recipe["ligand_pair"]),
+        antisolvent=str(recipe["antisolvent"]),
+        acid=round(acid, PIPETTE_DIGITS),
+        amine=round(amine, PIPETTE_DIGITS),
+        lead_stock=round(stock, PIPETTE_DIGITS),
+        diluent=round(lead - stock, PIPETTE_DIGITS),
+        antisolvent_volume=round(c["antisolvent_volume"], PIPETTE_DIGITS),
+        injected=round(c["injected_volume"], PIPETTE_DIGITS),
         full=recipe["characterisation"] == "full",
         duration=3600.0 * float(recipe["duration"]),
     )

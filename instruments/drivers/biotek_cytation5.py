@@ -103,7 +103,7 @@ class SerialIO:
 
     async def set_baudrate(self, baudrate: int) -> None:
         """Set the speed, where the port has one."""
-        self._port.baudrate = baudrate
+        self._port.reconfigure_port(baudrate=baudrate)
 
     async def set_line_property(self, bits: int, stopbits: int, parity: int) -> None:
         """Left to the port's settings."""
@@ -415,9 +415,7 @@ def _connect(connection: Connection) -> dict[str, BiotekCytation5]:
         reading=timeout if connection.emulated else connection.settings.reading,
     )
     optics = connection.limits.get(name) or Optics()
-    return {
-        name: BiotekCytation5("plate_reader", backend, optics, emulated=connection.emulated)
-    }
+    return {name: BiotekCytation5("plate_reader", backend, optics, emulated=connection.emulated)}
 
 
 def _emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> ReaderEnd:

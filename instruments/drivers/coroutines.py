@@ -44,7 +44,7 @@ class LoopThread:
         if self._loop.is_closed():
             work.close()
             raise DeviceTimeoutError(
-                f"{self._name} must be open to reach the device, but it is closed; open the station"
+                f"{self._name} must be open to be reached, but it is closed; open the station"
             )
         future = asyncio.run_coroutine_threadsafe(_bounded(work, seconds), self._loop)
         try:

@@ -1,4 +1,4 @@
-"""Labware of the plate line for PyLabRobot, defined here: its own definitions come off the network.
+"""Labware of the plate line for PyLabRobot, whose own definitions come off the network.
 
 Dimensions [mm] and volumes [uL] are those of Opentrons' shared labware definitions (version 2):
 corning_96_wellplate_360ul_flat, usascientific_12_reservoir_22ml, agilent_1_reservoir_290ml,
@@ -9,6 +9,7 @@ deep, 18 mm apart and centred (ANSI/SLAS 4-2004).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from pylabrobot.resources import Plate, Tip, TipRack, TipSpot, Well, create_ordered_items_2d
 from pylabrobot.resources.opentrons import OTDeck
@@ -17,6 +18,22 @@ from instruments import plate_deck
 
 LENGTH, BREADTH = 127.76, 85.48
 """Footprint (ANSI/SLAS 1-2004)."""
+
+
+class FixedPlate(Plate):  # type: ignore[misc]  # PyLabRobot has no types
+    """A plate that knows its grid by heart: PyLabRobot counts it anew for every well of a read."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._names: dict[str, str] = {item: name for name, item in self._ordering.items()}
+        self._grid: tuple[int, int] = super()._get_grid_size(self._ordering)
+
+    def _get_grid_size(self, identifiers: Any) -> tuple[int, int]:
+        return self._grid  # no caller asks for another grid than the plate's own
+
+    def get_child_identifier(self, item: Any) -> str:
+        """Name of a well on the plate, such as A1."""
+        return self._names[str(item.name)]
 
 
 def reading_plate(name: str) -> Plate:
@@ -48,9 +65,7 @@ def dressed_deck(volumes: Mapping[str, float], used_tips: int) -> OTDeck:
     for number in range(1, len(plate_deck.VIAL_SLOTS) + 1):
         name = f"vials_{number}"
         capacity = plate_deck.VIAL_CAPACITY
-        made[name] = _plate(
-            name, (6, 4), (18.88, 15.74), 18.0, (17.0, 17.0, 40.0), 4.0, capacity
-        )
+        made[name] = _plate(name, (6, 4), (18.88, 15.74), 18.0, (17.0, 17.0, 40.0), 4.0, capacity)
     for slot, name in plate_deck.SLOTS.items():
         deck.assign_child_at_slot(made[name], slot)
     for liquid, (slot, place) in plate_deck.places().items():
@@ -93,7 +108,7 @@ def _plate(
         material_z_thickness=0.0,
         max_volume=volume,
     )
-    return Plate(name, LENGTH, BREADTH, bottom + size[2], ordered_items=wells)
+    return FixedPlate(name, LENGTH, BREADTH, bottom + size[2], ordered_items=wells)
 
 
 def _rack(

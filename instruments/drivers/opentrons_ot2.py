@@ -44,7 +44,7 @@ DRIVER, VERSION = "opentrons_ot2", "1"
 TIMEOUT = 30.0  # s; what Opentrons' client gives a command
 LARGE, SMALL = "p300_single_gen2", "p20_single_gen2"
 LEAST, HANDOVER, MOST = 10, 200, 3000
-"""Tenths of a µL: least of the p20, most of the p20 (the p300 holds 20 µL at least), most of the p300."""
+"""Tenths of a µL: least and most of the p20, which is the least of the p300, and most of that."""
 MIXING = Mix(volume=20.0, repetitions=3, flow_rate=7.56)
 """Of a vial before it is drawn from (assumed; the p20's own dispense rate)."""
 _ABOVE = 0.9  # of a container's depth, where liquid is let go without touching
@@ -125,7 +125,9 @@ class OpentronsOT2:
             deck = dressed_deck(self._volumes, self._used_tips)
             handler = LiquidHandler(backend=backend, deck=deck)
             self._do(handler.setup())
-            mounted = [(p or {}).get("name") for p in (backend.left_pipette, backend.right_pipette)]
+            mounted = [
+                (p or {}).get("name") for p in (backend.left_pipette, backend.right_pipette)
+            ]
             if mounted != [LARGE, SMALL]:
                 raise DeviceFaultError(
                     f"the robot must have {LARGE} on its left and {SMALL} on its right, but has "
@@ -213,7 +215,7 @@ def chunks(volume: float) -> list[float]:
     tenths = round(10.0 * volume)
     if abs(10.0 * volume - tenths) > 1e-6 or tenths < LEAST:
         raise DeviceRefusedError(
-            f"the pipettes deliver {LEAST / 10.0:g} µL or more in tenths, but {volume} µL was asked"
+            f"the pipettes deliver {LEAST / 10.0:g} µL or more in tenths, but {volume} µL came"
         )
     strokes = -(-tenths // MOST)
     least, more = divmod(tenths, strokes)
@@ -264,12 +266,16 @@ def shortfalls(
         if needed > volumes[name]
     ]
     if len(plans) > 96 - used_tips:
-        found.append(f"{len(plans)} wells need as many tips of 20 µL, and {96 - used_tips} are left")
+        found.append(
+            f"{len(plans)} wells need as many tips of 20 µL, and {96 - used_tips} are left"
+        )
     for number, plan in enumerate(plans, 1):
         asked = (*plate_deck.portions(plan).values(), plan.antisolvent_volume, plan.injected)
         low = [f"{v:g}" for v in asked if v < LEAST / 10.0]
         if low:
-            found.append(f"recipe {number} asks for {', '.join(low)} µL, less than a pipette holds")
+            found.append(
+                f"recipe {number} asks for {', '.join(low)} µL, less than a pipette holds"
+            )
         if plan.vial > plate_deck.VIAL_CAPACITY:
             found.append(
                 f"recipe {number} mixes {plan.vial:.0f} µL in a vial of "

@@ -34,9 +34,7 @@ class RobotServer:
         transcript: Keeps what goes over the wire.
     """
 
-    def __init__(
-        self, address: str, timeout: float, transcript: Transcript | None = None
-    ) -> None:
+    def __init__(self, address: str, timeout: float, transcript: Transcript | None = None) -> None:
         host, _, port = address.partition(":")
         if not host or not (port or "31950").isdigit():
             raise InstrumentError(f"a robot's address is host or host:port, but got {address!r}")
@@ -134,7 +132,9 @@ class RobotServer:
         if not self._ended(path):
             self.request("POST", f"{path}/actions", {"data": {"actionType": "stop"}})
             if not self._ended(path):
-                raise DeviceFaultError(f"{self.name} must stop its run, but it goes on; cut its power")
+                raise DeviceFaultError(
+                    f"{self.name} must stop its run, but it goes on; cut its power"
+                )
         self.run_id = None
 
     def _ended(self, path: str) -> bool:

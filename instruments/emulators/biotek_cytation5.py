@@ -1,4 +1,4 @@
-"""A BioTek Cytation 5 that reads the wells of a simulated plate, byte by byte as the device answers.
+"""A BioTek Cytation 5 that reads the wells of a simulated plate, answering byte by byte.
 
 Written from the byte streams that PyLabRobot's tests hold (captured from a device) and from what
 its client sends. Requests, order of the wells, number format and the answer's checksum follow the
@@ -43,7 +43,7 @@ class Plate(Protocol):
 
 
 class Cytation:
-    """Answers as the reader does: one byte per command, `ACK`, then a parameter where it has one."""
+    """Answers as the reader does: a byte of command, `ACK`, a parameter where it has one."""
 
     end = ETX
 

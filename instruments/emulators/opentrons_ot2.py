@@ -68,8 +68,7 @@ GRIDS = {
     "lead": _Grid(1, 1, (63.88, 42.785), 0.0, (54.0, 36.0), 4.82, 39.22),
     "diluent": _Grid(1, 1, (63.88, 42.785), 0.0, (54.0, 36.0), 4.82, 39.22),
     **{
-        f"vials_{n}": _Grid(6, 4, (18.88, 15.74), 18.0, (8.5, 8.5), 4.0, 40.0)
-        for n in range(1, 5)
+        f"vials_{n}": _Grid(6, 4, (18.88, 15.74), 18.0, (8.5, 8.5), 4.0, 40.0) for n in range(1, 5)
     },
 }
 _SPOTS = _Grid(12, 8, (14.36, 11.22), 9.0, (2.5, 2.5), -1.0, 100.0)
@@ -78,7 +77,7 @@ Place = tuple[str, int]
 """Labware and number of a container."""
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """The robot fails a command: Opentrons' name of the error, and what is wrong."""
 
 
@@ -117,7 +116,9 @@ class OT2:
         self._vial_left: dict[Place, int] = {}
         self._wells: dict[int, dict[str, int]] = {}
         used = range(self._used_tips)
-        self._tips = {(s, n) for s in RACKS for n in range(96) if s != 11 or _by_rows(n) not in used}
+        self._tips = {
+            (s, n) for s in RACKS for n in range(96) if s != 11 or _by_rows(n) not in used
+        }
         self._pipettes = {side: _Pipette(volume) for side, (_, volume) in PIPETTES.items()}
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._racks: dict[str, tuple[int, Mapping[str, Any]]] = {}
@@ -149,7 +150,9 @@ class OT2:
         if path == f"/runs/{self._run}/labware_definitions" and not self._stopped:
             name = said["parameters"]["loadName"]
             self._defined[name] = said
-            return 201, {"data": {"definitionUri": f"{said['namespace']}/{name}/{said['version']}"}}
+            return 201, {
+                "data": {"definitionUri": f"{said['namespace']}/{name}/{said['version']}"}
+            }
         if (method, path) == ("GET", f"/runs/{self._run}"):
             return 200, {"data": {"status": "stopped" if self._stopped else "idle"}}
         if self._stopped:
@@ -184,9 +187,9 @@ class OT2:
         }
         try:
             if kind not in acts:
-                raise Refused("InvalidCommand", kind)
+                raise RefusedError("InvalidCommand", kind)
             return {**told, "status": "succeeded", "result": acts[kind](params)}
-        except Refused as error:
+        except RefusedError as error:
             name, detail = error.args
             return {**told, "status": "failed", "error": {"errorType": name, "detail": detail}}
 
@@ -195,22 +198,22 @@ class OT2:
     def _load_pipette(self, params: Mapping[str, Any]) -> dict[str, Any]:
         side = params["mount"]
         if PIPETTES[side][0] != params["pipetteName"]:
-            raise Refused("InvalidSpecificationForRobotTypeError", params["pipetteName"])
+            raise RefusedError("InvalidSpecificationForRobotTypeError", params["pipetteName"])
         return {"pipetteId": side}
 
     def _load_labware(self, params: Mapping[str, Any]) -> dict[str, Any]:
         slot = int(params["location"]["slotName"])
         if slot not in RACKS:
-            raise Refused("LocationIsOccupiedError", f"slot {slot} holds no rack")
+            raise RefusedError("LocationIsOccupiedError", f"slot {slot} holds no rack")
         self._racks[params["labwareId"]] = (slot, self._defined[params["loadName"]])
         return {"labwareId": params["labwareId"]}
 
     def _pick_up(self, params: Mapping[str, Any]) -> dict[str, Any]:
         pipette, spot = self._ready(params), self._spot(params)
         if pipette.tip:
-            raise Refused("TipAttachedError", "there is a tip on the pipette")
+            raise RefusedError("TipAttachedError", "there is a tip on the pipette")
         if spot not in self._tips or RACKS[spot[0]] != pipette.capacity:
-            raise Refused("TipNotAttachedError", f"no tip that fits at {spot}")
+            raise RefusedError("TipNotAttachedError", f"no tip that fits at {spot}")
         self._tips.remove(spot)
         pipette.tip, pipette.spot, pipette.holds = RACKS[spot[0]], spot, {}
         return {"position": {"x": 0.0, "y": 0.0, "z": 0.0}}
@@ -218,9 +221,9 @@ class OT2:
     def _drop(self, params: Mapping[str, Any]) -> dict[str, Any]:
         pipette, spot = self._ready(params), self._spot(params)
         if not pipette.tip:
-            raise Refused("TipNotAttachedError", "there is no tip on the pipette")
+            raise RefusedError("TipNotAttachedError", "there is no tip on the pipette")
         if spot in self._tips:
-            raise Refused("LocationIsOccupiedError", f"there is a tip at {spot}")
+            raise RefusedError("LocationIsOccupiedError", f"there is a tip at {spot}")
         self._tips.add(spot)
         pipette.tip, pipette.holds = 0, {}
         return {"position": {"x": 0.0, "y": 0.0, "z": 0.0}}
@@ -233,10 +236,12 @@ class OT2:
     def _aspirate(self, params: Mapping[str, Any]) -> dict[str, Any]:
         pipette, place, tenths = self._stroke(params)
         if sum(pipette.holds.values()) + tenths > pipette.tip:
-            raise Refused("InvalidAspirateVolumeError", f"{tenths / 10.0} µL do not fit the tip")
+            raise RefusedError(
+                "InvalidAspirateVolumeError", f"{tenths / 10.0} µL do not fit the tip"
+            )
         labware, number = place
         if labware == "plate":
-            raise Refused("EmulatorError", "nothing is drawn from the plate here")
+            raise RefusedError("EmulatorError", "nothing is drawn from the plate here")
         liquid: str | Place = place if place in self._vials else self._source(place)
         stock: dict[Any, int] = self._vial_left if place in self._vials else self._left
         came = min(tenths, stock[liquid])  # the rest is air
@@ -247,7 +252,7 @@ class OT2:
     def _dispense(self, params: Mapping[str, Any]) -> dict[str, Any]:
         pipette, place, tenths = self._stroke(params)
         if len(pipette.holds) != 1:
-            raise Refused("InvalidDispenseVolumeError", "the tip must hold one liquid")
+            raise RefusedError("InvalidDispenseVolumeError", "the tip must hold one liquid")
         ((liquid, held),) = pipette.holds.items()
         given = min(tenths, held)
         labware, number = place
@@ -258,7 +263,7 @@ class OT2:
         elif isinstance(liquid, str) and self._source(place) == liquid:
             self._left[liquid] += given
         else:
-            raise Refused("EmulatorError", f"{liquid} into {place} spoils a stock")
+            raise RefusedError("EmulatorError", f"{liquid} into {place} spoils a stock")
         pipette.holds = {liquid: held - given} if held > given else {}
         return {"volume": params["volume"]}
 
@@ -269,7 +274,7 @@ class OT2:
             vial = self._vials.setdefault(place, {})
             vial[liquid] = vial.get(liquid, 0) + tenths
         elif liquid != place:
-            raise Refused("EmulatorError", f"{liquid} into {place}: vials are not mixed here")
+            raise RefusedError("EmulatorError", f"{liquid} into {place}: vials are not mixed here")
         self._vial_left[place] = self._vial_left.get(place, 0) + tenths
 
     def _into_well(self, well: int, liquid: str | Place, tenths: int) -> None:
@@ -279,23 +284,23 @@ class OT2:
             return
         plan = self._plan(self._vials[liquid], self._wells.get(well, {}), tenths)
         if self._robot is None:
-            raise Refused("EmulatorError", "there is no plate")
+            raise RefusedError("EmulatorError", "there is no plate")
         try:
             self._robot.fill(well, plan)
         except ValueError as error:
-            raise Refused("EmulatorError", f"well {well_name(well)}: {error}") from error
+            raise RefusedError("EmulatorError", f"well {well_name(well)}: {error}") from error
 
-    def _plan(
-        self, vial: Mapping[str, int], well: Mapping[str, int], injected: int
-    ) -> WellPlan:
+    def _plan(self, vial: Mapping[str, int], well: Mapping[str, int], injected: int) -> WellPlan:
         """What the simulated robot would have been asked, from what came together."""
         pairs = [p for p, acid in plate_deck.ACID.items() if acid in vial]
         solvents = [s for s, caesium in plate_deck.CAESIUM.items() if caesium in well]
         if len(pairs) != 1 or len(solvents) != 1 or len(well) != 1:
-            raise Refused("EmulatorError", f"no such mixture is simulated: {vial} into {well}")
+            raise RefusedError(
+                "EmulatorError", f"no such mixture is simulated: {vial} into {well}"
+            )
         acid, amine = plate_deck.ACID[pairs[0]], plate_deck.AMINE[pairs[0]]
         if set(vial) - {acid, amine, "lead", "diluent"} or "lead" not in vial:
-            raise Refused("EmulatorError", f"no such precursor is simulated: {vial}")
+            raise RefusedError("EmulatorError", f"no such precursor is simulated: {vial}")
         return WellPlan(
             pairs[0],
             solvents[0],
@@ -312,25 +317,27 @@ class OT2:
         for name, (slot, number) in plate_deck.places().items():
             if (plate_deck.SLOTS[slot], number) == place:
                 return name
-        raise Refused("EmulatorError", f"there is no liquid at {place}")
+        raise RefusedError("EmulatorError", f"there is no liquid at {place}")
 
     # --- places -------------------------------------------------------------------------------
 
     def _ready(self, params: Mapping[str, Any]) -> _Pipette:
         if not self._homed:
-            raise Refused("MustHomeError", "home the robot first")
+            raise RefusedError("MustHomeError", "home the robot first")
         return self._pipettes[params["pipetteId"]]
 
     def _stroke(self, params: Mapping[str, Any]) -> tuple[_Pipette, Place, int]:
         pipette = self._ready(params)
         if not pipette.tip:
-            raise Refused("TipNotAttachedError", "there is no tip on the pipette")
+            raise RefusedError("TipNotAttachedError", "there is no tip on the pipette")
         volume = float(params["volume"])
         tenths = round(10.0 * volume)
         if tenths <= 0 or tenths > pipette.capacity:
-            raise Refused("InvalidAspirateVolumeError", f"{volume} µL is no stroke of the pipette")
+            raise RefusedError(
+                "InvalidAspirateVolumeError", f"{volume} µL is no stroke of the pipette"
+            )
         if pipette.place is None:
-            raise Refused("MustHomeError", "the pipette was not moved")
+            raise RefusedError("MustHomeError", "the pipette was not moved")
         return pipette, _container(pipette.place), tenths
 
     def _spot(self, params: Mapping[str, Any]) -> tuple[int, int]:
@@ -338,7 +345,7 @@ class OT2:
         well = definition["wells"][params["wellName"]]
         found = _SPOTS.find(float(well["x"]), float(well["y"]), 0.0)
         if found is None:
-            raise Refused("EmulatorError", f"no tip stands at {well['x']}, {well['y']}")
+            raise RefusedError("EmulatorError", f"no tip stands at {well['x']}, {well['y']}")
         return slot, found
 
 
@@ -359,7 +366,7 @@ def _container(place: tuple[float, float, float]) -> Place:
             if labware.startswith("vials"):
                 found = 4 * (found % 6) + found // 6
             return labware, found
-    raise Refused("EmulatorError", f"there is no container at {place}")
+    raise RefusedError("EmulatorError", f"there is no container at {place}")
 
 
 class RobotEnd:
