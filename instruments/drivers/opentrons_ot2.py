@@ -45,6 +45,7 @@ TIMEOUT = 30.0  # s; what Opentrons' client gives a command
 LARGE, SMALL = "p300_single_gen2", "p20_single_gen2"
 LEAST, HANDOVER, MOST = 10, 200, 3000
 """Tenths of a µL: least and most of the p20, which is the least of the p300, and most of that."""
+TIPS = 96  # of a rack
 MIXING = Mix(volume=20.0, repetitions=3, flow_rate=7.56)
 """Of a vial before it is drawn from (assumed; the p20's own dispense rate)."""
 _ABOVE = 0.9  # of a container's depth, where liquid is let go without touching
@@ -149,6 +150,10 @@ class OpentronsOT2:
                 raise DeviceRefusedError(
                     f"well {well_name(well)} must be an empty one of a plate taken up, but it is "
                     "filled or the robot was stopped; take a new plate"
+                )
+            if self._used_tips + len(self._filled) >= TIPS:
+                raise DeviceRefusedError(
+                    f"each well needs a tip of its own, but all {TIPS} are used; take a new plate"
                 )
             self._handler = None
             self._do(self._steps(handler, well, plan))
@@ -300,7 +305,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     volumes: dict[str, float] = {}
-    used_tips: int = Field(default=0, ge=0, le=96)
+    used_tips: int = Field(default=0, ge=0, le=TIPS)
 
     def dressed(self) -> dict[str, float]:
         """Return the volume of every liquid.

@@ -55,9 +55,7 @@ class Bench:
         self.plate, emulator = Plate(), Cytation()
         emulator.attach({"reader": self.plate}, lambda: 0.0)
         self.server = PtyServer(emulator, faults or NoFaults())
-        backend = CheckedBackend(
-            SerialIO(self.server.address), timeout=timeout, reading=timeout
-        )
+        backend = CheckedBackend(SerialIO(self.server.address), timeout=timeout, reading=timeout)
         self.reader = BiotekCytation5("plate_reader", backend, OPTICS, emulated=True)
 
     def close(self):
