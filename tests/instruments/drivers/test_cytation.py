@@ -2,7 +2,8 @@ import pytest
 
 pytest.importorskip("pylabrobot")
 
-from instruments.drivers.biotek_cytation5 import BiotekCytation5, CheckedBackend, SerialIO
+from instruments.drivers.biotek_cytation5 import BiotekCytation5
+from instruments.drivers.biotek_wire import CheckedBackend, SerialIO
 from instruments.emulators.biotek_cytation5 import Cytation, body
 from instruments.emulators.faults import NoFaults, ScriptedFaults
 from instruments.emulators.servers import PtyServer
@@ -141,6 +142,17 @@ def test_a_wavelength_that_the_plate_has_not_is_refused_by_name(bench):
     bench.plate.settings = {"excitation": 405.0}
     with pytest.raises(DeviceRefusedError, match="2D06"):
         bench.reader.read([0])
+
+
+def test_the_emulator_refuses_a_definition_whose_checksum_is_wrong():
+    emulator = Cytation()
+    emulator.attach({"reader": Plate()}, lambda: 0.0)
+    fixed = b"0001200100001100100000135000100200200"
+    said = b"00840101010812" + fixed + b"0365" + b"000" + b"0500" + b"0" * 18 + b"210011"
+    stated = (sum(said) + 7) % 100
+    for checksum, status in ((stated, b"0000\x03"), ((stated + 1) % 100, b"2D06\x03")):
+        assert emulator.answer(b"D") == b"\x06"
+        assert emulator.answer(said + b"%02d\x03" % checksum).endswith(status)
 
 
 def test_optics_that_the_reader_has_not_never_reach_the_wire(bench):
