@@ -1,0 +1,325 @@
+"""Tecan Cavro XCalibur syringe pumps by the DT protocol, several on one bus.
+
+A command is `/`, an address, a string of commands that `R` runs, and a carriage return; the answer
+is `/0`, a status byte (bit 5 ready, bits 0 to 3 an error), data, ETX and a new line (Tecan Systems,
+Cavro XCalibur operating manual, chapters 3.2 and 3.6). A stroke is 3000 increments and speeds are
+whole half-increments per second, so one syringe holds a coarse set of flows and each stroke ends.
+Not verified on hardware.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from time import monotonic
+from typing import Any, Literal
+
+from pydantic import Field
+
+from instruments.capabilities import FlowLimits
+from instruments.drivers.driver import identity
+from instruments.drivers.link import TIMEOUT, Link, SerialLink
+from instruments.drivers.pumping import Addressed, check_flow, common
+from instruments.emulators.servers import SerialEnd
+from instruments.emulators.tecan_cavro import CavroBus
+from instruments.errors import (
+    DeviceFaultError,
+    DeviceRefusedError,
+    DeviceTimeoutError,
+    InstrumentError,
+)
+from instruments.wiring import Connection, DriverKind, Part
+
+DRIVER, VERSION = "tecan_cavro", "1"
+BAUDRATE = 9600
+ADDRESSES = range(15)
+STROKE = 3000  # increments of a whole stroke (manual, plunger resolution N0)
+HALVES = 2 * STROKE  # half-increments of it, in which speeds are told
+SPEEDS = (5, 5800)  # half-increments/s (manual, command V)
+NOT_INITIALISED = 7
+_END = re.compile(rb"\x03\r\n")
+_ANSWER = re.compile(rb"[^/]?/0([@-o])([\x20-\x7e]*)\x03\r\n")
+_ERRORS = {
+    1: "initialisation failed",
+    2: "invalid command",
+    3: "invalid operand",
+    6: "EEPROM failure",
+    7: "not initialised",
+    9: "plunger overload: the line may be blocked",
+    10: "valve overload",
+    11: "plunger move not allowed with the valve in this position",
+    15: "command overflow: it is still busy",
+}
+_REFUSALS = (2, 3, 7, 11, 15)
+
+
+class TecanCavro:
+    """One pump of a bus.
+
+    Args:
+        name: Name of the instrument in the record.
+        link: The bus, shared by its pumps.
+        address: Of this pump, as its switch says, 0 to 14.
+        limits: Flows that the station allows [µL/s].
+        settings: Syringe, refill and tolerance.
+        emulated: Whether an emulator answers.
+
+    Raises:
+        InstrumentError: no such address, or no flow that station and syringe both allow.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        link: Link,
+        address: int,
+        limits: FlowLimits,
+        settings: Settings,
+        *,
+        emulated: bool,
+    ) -> None:
+        if address not in ADDRESSES:
+            raise InstrumentError(f"a Cavro pump has an address from 0 to 14, but got {address}")
+        self.name, self.wire, self._settings = name, link, settings
+        self._to, self._number = f"/{chr(0x31 + address)}", address
+        self._limits, self._emulated = common(name, limits, settings.reach()), emulated
+
+    @property
+    def limits(self) -> FlowLimits:
+        """Flows that the pump can hold within the tolerance, for one stroke at a time [µL/s]."""
+        return self._limits
+
+    @property
+    def stroke_volume(self) -> float:
+        """What a full syringe holds, after which the flow ends [µL]."""
+        return self._settings.syringe
+
+    def identify(self) -> Mapping[str, Any]:
+        """Ask for the firmware; the protocol names no model."""
+        _, data = self._ask("&")
+        if not data:
+            raise DeviceFaultError(f"pump {self.name!r} must name its firmware, but named none")
+        return identity(
+            self.name,
+            model="Cavro XCalibur",
+            serial=f"address {self._number}",
+            firmware=data,
+            driver=DRIVER,
+            version=VERSION,
+            emulated=self._emulated,
+        )
+
+    def remaining(self) -> float:
+        """What is left in the syringe [µL]."""
+        return self._query("?") / STROKE * self._settings.syringe
+
+    def set_flow(self, flow: float) -> None:
+        """Dispense at the nearest whole speed to `flow` [µL/s] until the stroke ends; zero stops.
+
+        A syringe that does not hold the flow for `hold` seconds is filled first, or the flow is
+        refused, as `refill` says; while it fills nothing flows.
+
+        Raises:
+            InstrumentError: outside the limits; the pump keeps its flow.
+            DeviceRefusedError: too little in the syringe, or the pump refuses a command.
+            DeviceFaultError: an error of the pump, or another speed is held.
+            DeviceTimeoutError: it does not answer, or is not ready when it should be.
+        """
+        check_flow(self.name, self._limits, flow)
+        self.stop()
+        if flow == 0.0:
+            return
+        speed = round(flow / self._settings.step())
+        self._provide(speed * self._settings.step())
+        self._run(f"V{speed}", 0.0)
+        held = self._query("?2")
+        if held != speed:
+            raise DeviceFaultError(
+                f"pump {self.name!r} must hold the speed {speed} that it was set to, but reads back "
+                f"{held}; its flow would not be what was asked for"
+            )
+        self._command("OA0")
+        if self._ready():
+            raise DeviceFaultError(
+                f"pump {self.name!r} must dispense after its start, but it stands still; look for "
+                "an empty syringe"
+            )
+
+    def read_flow(self) -> float:
+        """Flow at the speed that the pump says it moves with [µL/s]; zero when it stands."""
+        return 0.0 if self._ready() else self._query("?2") * self._settings.step()
+
+    def initialise(self) -> None:
+        """Home plunger and valve; what is in the syringe goes to the output."""
+        self._run("Z", self._settings.stroke_time)
+
+    def stop(self) -> None:
+        """End the move; may be said twice.
+
+        Raises:
+            DeviceTimeoutError: it still moves.
+        """
+        if not self._ready():
+            self._ask("T")
+            self._await(0.0)
+
+    def halt(self) -> None:
+        """Tell the pump to stop, without waiting for its answer."""
+        self.wire.tell(f"{self._to}T\r".encode("ascii"))
+
+    def to_safe_state(self) -> None:
+        """Stop."""
+        self.stop()
+
+    def close(self) -> None:
+        """Let go of the bus."""
+        self.wire.close()
+
+    def _provide(self, flow: float) -> None:
+        """Have enough in the syringe for a flow [µL/s]."""
+        if self._error() == NOT_INITIALISED:
+            self.initialise()
+        settings = self._settings
+        if self.remaining() >= min(flow * settings.hold, settings.syringe):
+            return
+        if settings.refill == "refuse":
+            raise DeviceRefusedError(
+                f"pump {self.name!r} must hold {flow:g} µL/s for {settings.hold:g} s, but its "
+                f"syringe has {self.remaining():g} µL left of {settings.syringe:g} µL; fill it, or "
+                "set `refill: refill`"
+            )
+        self._run(f"IV{settings.fill_speed}A{STROKE}", settings.stroke_time)
+        if (held := self._query("?")) != STROKE:
+            raise DeviceFaultError(
+                f"pump {self.name!r} must stand at {STROKE} after it was filled, but is at {held}"
+            )
+
+    def _run(self, commands: str, within: float) -> None:
+        """Run commands and wait until they have ended, `within` seconds and a timeout."""
+        self._command(commands)
+        self._await(within)
+
+    def _command(self, commands: str) -> None:
+        self._ask(f"{commands}R")
+
+    def _await(self, within: float) -> None:
+        deadline = monotonic() + within + self.wire.timeout
+        while not self._ready():
+            if monotonic() > deadline:
+                raise DeviceTimeoutError(
+                    f"pump {self.name!r} must be ready {within:g} s after its command, but is "
+                    "still busy; look at it"
+                )
+
+    def _ready(self) -> bool:
+        """Whether it stands still; that it is not initialised is no fault of a pump at rest."""
+        status, _ = self._frame("Q")
+        if status & 0x0F != NOT_INITIALISED:
+            self._check("Q", status)
+        return bool(status & 0x20)
+
+    def _error(self) -> int:
+        return self._frame("Q")[0] & 0x0F
+
+    def _query(self, command: str) -> int:
+        _, data = self._frame(command)
+        if not data.isdigit():
+            raise DeviceFaultError(
+                f"pump {self.name!r} must answer {command!r} with a whole number, but {data!r} came"
+            )
+        return int(data)
+
+    def _ask(self, command: str) -> tuple[int, str]:
+        status, data = self._frame(command)
+        if command != "&" or status & 0x0F != NOT_INITIALISED:
+            self._check(command, status)
+        return status, data
+
+    def _check(self, command: str, status: int) -> None:
+        code = status & 0x0F
+        if code == 0:
+            return
+        said = f"pump {self.name!r} answers {command!r} with {_ERRORS.get(code, f'error {code}')}"
+        if code in _REFUSALS:
+            raise DeviceRefusedError(f"{said}; nothing has moved")
+        raise DeviceFaultError(f"{said}; initialise it once the cause is gone")
+
+    def _frame(self, command: str) -> tuple[int, str]:
+        answer = self.wire.exchange(f"{self._to}{command}\r".encode("ascii"), _END)
+        found = _ANSWER.fullmatch(answer)
+        if found is None:
+            raise DeviceFaultError(
+                f"pump {self.name!r} must answer {command!r} with one frame, but {answer!r} came; "
+                "check the baud rate and that no two pumps share an address"
+            )
+        return found[1][0], found[2].decode("ascii")
+
+
+class Settings(Addressed):
+    """What a bus needs besides its port.
+
+    Attributes:
+        syringe: Volume of a syringe [µL].
+        tolerance: Largest relative distance of a flow from the nearest one that the pump holds;
+            it sets the lowest flow.
+        refill: What becomes of a flow for which the syringe holds too little: `refill` it first,
+            or `refuse`.
+        hold: How long a flow must last without a refill, but for a full stroke [s].
+        fill_speed: Speed at which the syringe is filled [half-increments/s].
+    """
+
+    syringe: float = Field(default=1000.0, ge=50.0, le=5000.0)
+    tolerance: float = Field(default=0.02, gt=0.0, le=0.1)
+    refill: Literal["refill", "refuse"] = "refill"
+    hold: float = Field(default=60.0, ge=0.0)
+    fill_speed: int = Field(default=1400, ge=SPEEDS[0], le=SPEEDS[1])
+
+    def step(self) -> float:
+        """Flow of one half-increment per second [µL/s]."""
+        return self.syringe / HALVES
+
+    def reach(self) -> FlowLimits:
+        """Flows of this syringe of which none is further than the tolerance from a whole speed."""
+        slowest = max(float(SPEEDS[0]), 0.5 / self.tolerance)
+        return FlowLimits(slowest * self.step(), SPEEDS[1] * self.step())
+
+    @property
+    def stroke_time(self) -> float:
+        """Time to fill an empty syringe, twice as long to be sure of ramps and valve [s]."""
+        return 2.0 * HALVES / self.fill_speed
+
+
+def _connect(connection: Connection) -> dict[str, TecanCavro]:
+    settings: Settings = connection.settings
+    addresses = settings.of(connection.names)
+    link = SerialLink(
+        connection.address,
+        baudrate=BAUDRATE,
+        timeout=connection.said.timeout or TIMEOUT,
+        transcript=connection.transcript,
+    )
+    return {
+        name: TecanCavro(
+            f"pump_{name}",
+            link,
+            address,
+            connection.limits[name],
+            settings,
+            emulated=connection.emulated,
+        )
+        for name, address in addresses.items()
+    }
+
+
+def _emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> SerialEnd:
+    there = {a: name for name, a in settings.of(names).items() if name not in said.absent}
+    return SerialEnd(CavroBus(there, settings.syringe), said.faults)
+
+
+KIND = DriverKind(
+    parts=("pumps",),
+    describe="Tecan Cavro XCalibur syringe pumps on one bus, DT protocol",
+    settings=Settings,
+    connect=_connect,
+    emulate=_emulate,
+)

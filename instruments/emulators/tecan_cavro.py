@@ -1,0 +1,149 @@
+"""A bus of Tecan Cavro XCalibur pumps (DT protocol), each moving the liquid of a simulated one.
+
+Written from the operating manual's chapters on commands and status bytes, like the driver. Filling
+takes no time, since the plant's clock stands still while a driver talks; dispensing takes the
+plant's time, and a stroke that ended is noticed at the next telegram.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from instruments.emulators.liquid import Liquid
+
+_REQUEST = re.compile(r"/([1-9:;<=>?])(.*)")
+_STEP = re.compile(r"([A-Za-z])(\d*)")
+_STROKE, _SPEEDS = 3000, (5, 5800)
+_INVALID_COMMAND, _INVALID_OPERAND, _NOT_INITIALISED, _OVERFLOW = 2, 3, 7, 15
+
+
+@dataclass
+class _Pump:
+    position: float = 0.0  # increments that the plunger is drawn up, at `since`
+    speed: int = 1400  # half-increments/s (manual, default of V)
+    output: bool = False
+    initialised: bool = False
+    since: float | None = None  # s at which it began to dispense; None at rest
+
+
+class CavroBus:
+    """Answers for every pump of a bus.
+
+    Args:
+        addresses: Name of the liquid at each address, from 0.
+        syringe: Volume of every syringe [µL].
+    """
+
+    end = b"\r"
+
+    def __init__(self, addresses: Mapping[int, str], syringe: float) -> None:
+        self._names, self._syringe = dict(addresses), syringe
+        self._now: Callable[[], float] = lambda: 0.0
+        self._pumps = {address: _Pump() for address in addresses}
+        self._liquids: Mapping[str, Liquid] = {}
+
+    def attach(self, liquids: Mapping[str, Liquid], now: Callable[[], float]) -> None:
+        """Move these liquids from now on; the pumps stand still.
+
+        Args:
+            liquids: By name.
+            now: The plant's time [s].
+        """
+        self._liquids, self._now = liquids, now
+        for pump in self._pumps.values():
+            pump.since = None
+
+    def answer(self, request: bytes) -> bytes:
+        """Act on a string of commands; one to nobody is not answered."""
+        found = _REQUEST.fullmatch(request.decode("ascii", "replace").strip())
+        address = ord(found[1]) - 0x31 if found else -1
+        if found is None or address not in self._pumps:
+            return b""
+        pump = self._pumps[address]
+        self._settle(address)
+        error, data = self._act(address, found[2])
+        if not error and not pump.initialised:
+            error = _NOT_INITIALISED
+        status = 0x40 | (0x20 if pump.since is None else 0) | error
+        return b"/0" + bytes([status]) + data.encode("ascii") + b"\x03\r\n"
+
+    def _act(self, address: int, said: str) -> tuple[int, str]:
+        pump = self._pumps[address]
+        told = {
+            "Q": "",
+            "?": str(round(pump.position)),
+            "?2": str(pump.speed),
+            "?6": "o" if pump.output else "i",
+            "&": "XCalibur P/N 20735292 Rev D",
+        }
+        if said in told:
+            return 0, told[said]
+        if said == "T":
+            self._rest(address)
+            return 0, ""
+        if not said.endswith("R"):
+            return _INVALID_COMMAND, ""
+        if pump.since is not None:
+            return _OVERFLOW, ""
+        return self._run(address, said[:-1]), ""
+
+    def _run(self, address: int, said: str) -> int:
+        """Run a string, all of it or nothing; return the error."""
+        steps = [(m[1], m[2]) for m in _STEP.finditer(said)]
+        if "".join(a + b for a, b in steps) != said:
+            return _INVALID_COMMAND
+        pump = self._pumps[address]
+        for letter, number in steps:
+            if error := _wrong(letter, number, pump.initialised):
+                return error
+        for letter, number in steps:
+            self._step(address, letter, int(number or 0))
+        return 0
+
+    def _step(self, address: int, letter: str, number: int) -> None:
+        pump = self._pumps[address]
+        if letter == "Z":
+            pump.initialised, pump.position, pump.output = True, 0.0, True
+        elif letter in "IO":
+            pump.output = letter == "O"
+        elif letter == "V":
+            pump.speed = number
+        elif pump.output and number < pump.position:  # to 0, as the driver asks it to
+            pump.since = self._now()
+            self._flow(address, pump.speed * self._syringe / (2 * _STROKE))
+        else:
+            pump.position = float(number)
+
+    def _settle(self, address: int) -> None:
+        """Move a plunger to where it is by now."""
+        pump = self._pumps[address]
+        if pump.since is None:
+            return
+        now = self._now()
+        pump.position -= 0.5 * pump.speed * (now - pump.since)
+        pump.since = now
+        if pump.position <= 0.0:
+            pump.position = 0.0
+            self._rest(address)
+
+    def _rest(self, address: int) -> None:
+        self._pumps[address].since = None
+        self._flow(address, 0.0)
+
+    def _flow(self, address: int, flow: float) -> None:
+        liquid = self._liquids.get(self._names[address])
+        if liquid is not None:
+            liquid.set_flow(flow)
+
+
+def _wrong(letter: str, number: str, initialised: bool) -> int:
+    """Error of one command; 0 for none."""
+    if letter not in "ZIOVA" or (letter in "VA" and not number):
+        return _INVALID_COMMAND
+    if letter == "V" and not _SPEEDS[0] <= int(number) <= _SPEEDS[1]:
+        return _INVALID_OPERAND
+    if letter == "A" and int(number) > _STROKE:
+        return _INVALID_OPERAND
+    return _NOT_INITIALISED if letter in "AIO" and not initialised else 0
