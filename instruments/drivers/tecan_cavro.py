@@ -50,7 +50,11 @@ _ERRORS = {
     11: "plunger move not allowed with the valve in this position",
     15: "command overflow: it is still busy",
 }
-_REFUSALS = (2, 3, 7, 11, 15)
+_REFUSALS = (2, 3, 11, 15)
+
+
+class NotInitialisedError(DeviceRefusedError):
+    """The pump refused to move before its plunger and valve were homed."""
 
 
 class TecanCavro:
@@ -135,8 +139,8 @@ class TecanCavro:
         held = self._query("?2")
         if held != speed:
             raise DeviceFaultError(
-                f"pump {self.name!r} must hold the speed {speed} that it was set to, but reads back "
-                f"{held}; its flow would not be what was asked for"
+                f"pump {self.name!r} must hold the speed {speed} that it was set to, but reads "
+                f"back {held}; its flow would not be what was asked for"
             )
         self._command("OA0")
         if self._ready():
@@ -152,6 +156,23 @@ class TecanCavro:
     def initialise(self) -> None:
         """Home plunger and valve; what is in the syringe goes to the output."""
         self._run("Z", self._settings.stroke_time)
+
+    def fill(self) -> None:
+        """Draw a full stroke from the input; a pump that was never initialised is, before.
+
+        That it was not shows only when it is asked to move.
+        """
+        settings = self._settings
+        commands = f"IV{settings.fill_speed}A{STROKE}"
+        try:
+            self._run(commands, settings.stroke_time)
+        except NotInitialisedError:
+            self.initialise()
+            self._run(commands, settings.stroke_time)
+        if (held := self._query("?")) != STROKE:
+            raise DeviceFaultError(
+                f"pump {self.name!r} must stand at {STROKE} after it was filled, but is at {held}"
+            )
 
     def stop(self) -> None:
         """End the move; may be said twice.
@@ -177,8 +198,6 @@ class TecanCavro:
 
     def _provide(self, flow: float) -> None:
         """Have enough in the syringe for a flow [µL/s]."""
-        if self._error() == NOT_INITIALISED:
-            self.initialise()
         settings = self._settings
         if self.remaining() >= min(flow * settings.hold, settings.syringe):
             return
@@ -188,11 +207,7 @@ class TecanCavro:
                 f"syringe has {self.remaining():g} µL left of {settings.syringe:g} µL; fill it, or "
                 "set `refill: refill`"
             )
-        self._run(f"IV{settings.fill_speed}A{STROKE}", settings.stroke_time)
-        if (held := self._query("?")) != STROKE:
-            raise DeviceFaultError(
-                f"pump {self.name!r} must stand at {STROKE} after it was filled, but is at {held}"
-            )
+        self.fill()
 
     def _run(self, commands: str, within: float) -> None:
         """Run commands and wait until they have ended, `within` seconds and a timeout."""
@@ -218,9 +233,6 @@ class TecanCavro:
             self._check("Q", status)
         return bool(status & 0x20)
 
-    def _error(self) -> int:
-        return self._frame("Q")[0] & 0x0F
-
     def _query(self, command: str) -> int:
         _, data = self._frame(command)
         if not data.isdigit():
@@ -240,6 +252,8 @@ class TecanCavro:
         if code == 0:
             return
         said = f"pump {self.name!r} answers {command!r} with {_ERRORS.get(code, f'error {code}')}"
+        if code == NOT_INITIALISED:
+            raise NotInitialisedError(f"{said}; nothing has moved, initialise it")
         if code in _REFUSALS:
             raise DeviceRefusedError(f"{said}; nothing has moved")
         raise DeviceFaultError(f"{said}; initialise it once the cause is gone")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from instruments.bench import Bench
@@ -204,8 +205,6 @@ def outcomes(trial: Trial, kind: Kind) -> dict[str, int]:
 
     A turn is right when the device says, and its stand-in shows, what was wanted.
     """
-    from time import monotonic
-
     found: dict[str, int] = {}
     tried = Tried(trial, {"seed": SEED, "spare": SPARE * trial.telegrams, kind: RATE})
     try:

@@ -73,7 +73,7 @@ class VisaLink:
                 self._owed = _QUIET
                 raise DeviceTimeoutError(
                     f"{self.name} must answer {request!r} within {self.timeout:g} s, but gave "
-                    f"{got!r} ({error}); whether the device acted is unknown, check cable and power"
+                    f"{got!r} ({error}); its state is unknown, check cable and power"
                 ) from error
             finally:
                 self._note(False, got)

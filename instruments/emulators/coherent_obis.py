@@ -1,7 +1,7 @@
 """A Coherent OBIS laser, which lights what a simulated laser would.
 
-Written from the operator's manual, like the driver: it proves framing, handshake and interlock, not
-that a real laser behaves so. Commands are known in their long form, as the driver sends them.
+Written from the operator's manual, like the driver: it proves framing, handshake and interlock,
+not that a real laser behaves so. Commands are known in their long form, as the driver sends them.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ class _Pump:
     speed: int = 1400  # half-increments/s (manual, default of V)
     output: bool = False
     initialised: bool = False
+    error: int = 0  # that it goes on to report until it is initialised
     since: float | None = None  # s at which it began to dispense; None at rest
 
 
@@ -64,8 +65,8 @@ class CavroBus:
         pump = self._pumps[address]
         self._settle(address)
         error, data = self._act(address, found[2])
-        if not error and not pump.initialised:
-            error = _NOT_INITIALISED
+        pump.error = _NOT_INITIALISED if error == _NOT_INITIALISED else pump.error
+        error = error or pump.error
         status = 0x40 | (0x20 if pump.since is None else 0) | error
         return b"/0" + bytes([status]) + data.encode("ascii") + b"\x03\r\n"
 
@@ -105,7 +106,7 @@ class CavroBus:
     def _step(self, address: int, letter: str, number: int) -> None:
         pump = self._pumps[address]
         if letter == "Z":
-            pump.initialised, pump.position, pump.output = True, 0.0, True
+            pump.initialised, pump.error, pump.position, pump.output = True, 0, 0.0, True
         elif letter in "IO":
             pump.output = letter == "O"
         elif letter == "V":
