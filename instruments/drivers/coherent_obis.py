@@ -96,7 +96,7 @@ class CoherentObis:
         """
         if word := self.fault():
             raise DeviceFaultError(
-                f"laser {self.name!r} must be free of faults to be switched on, but its fault word "
+                f"laser {self.name!r} must be free of faults to be switched on, but its word "
                 f"is {word:#010x}; look at interlock, key and temperature"
             )
         self._switch("ON")

@@ -175,7 +175,7 @@ class NewEraNE1000:
         found = _DISPENSED.fullmatch(data)
         if found is None:
             raise DeviceFaultError(
-                f"pump {self.name!r} must answer I<volume>W<volume> and UL or ML, but {data!r} came"
+                f"pump {self.name!r} must answer I<volume>W<volume>UL or ML, but {data!r} came"
             )
         return float(found[1]) * (1000.0 if found[3] == "ML" else 1.0)
 

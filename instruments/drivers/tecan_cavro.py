@@ -1,7 +1,7 @@
 """Tecan Cavro XCalibur syringe pumps by the DT protocol, several on one bus.
 
 A command is `/`, an address, a string of commands that `R` runs, and a carriage return; the answer
-is `/0`, a status byte (bit 5 ready, bits 0 to 3 an error), data, ETX and a new line (Tecan Systems,
+is `/0`, a status byte (bit 5 ready, bits 0 to 3 an error), data, ETX, CR and LF (Tecan Systems,
 Cavro XCalibur operating manual, chapters 3.2 and 3.6). A stroke is 3000 increments and speeds are
 whole half-increments per second, so one syringe holds a coarse set of flows and each stroke ends.
 Not verified on hardware.
@@ -204,7 +204,7 @@ class TecanCavro:
         if settings.refill == "refuse":
             raise DeviceRefusedError(
                 f"pump {self.name!r} must hold {flow:g} µL/s for {settings.hold:g} s, but its "
-                f"syringe has {self.remaining():g} µL left of {settings.syringe:g} µL; fill it, or "
+                f"syringe holds {self.remaining():g} µL of {settings.syringe:g} µL; fill it or "
                 "set `refill: refill`"
             )
         self.fill()
@@ -237,7 +237,7 @@ class TecanCavro:
         _, data = self._frame(command)
         if not data.isdigit():
             raise DeviceFaultError(
-                f"pump {self.name!r} must answer {command!r} with a whole number, but {data!r} came"
+                f"pump {self.name!r} must answer {command!r} with digits, but {data!r} came"
             )
         return int(data)
 
