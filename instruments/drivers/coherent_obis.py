@@ -3,6 +3,7 @@
 Each command is answered with its value, if it asks for one, and a line `OK` or `ERR` and a number
 (Coherent, OBIS LX/LS operator's manual, appendix on host interface commands). Powers are in watts
 on the wire. Not verified on hardware.
+No manual was at hand: what is cited of it is from memory and wants checking against the document.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 A command is `<address><command>` and a carriage return; the answer is one frame, STX, address,
 a letter for the state, data, ETX (New Era Pump Systems, NE-1000 user manual, chapter on RS-232
 communications). Rates have four digits and a unit. Not verified on hardware.
+No manual was at hand: what is cited of it is from memory and wants checking against the document.
+The plunger's speeds agree with those of labmcp-new-era, written by others.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ is `/0`, a status byte (bit 5 ready, bits 0 to 3 an error), data, ETX, CR and LF
 Cavro XCalibur operating manual, chapters 3.2 and 3.6). A stroke is 3000 increments and speeds are
 whole half-increments per second, so one syringe holds a coarse set of flows and each stroke ends.
 Not verified on hardware.
+No manual was at hand: what is cited of it is from memory and wants checking against the document.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A Coherent OBIS laser, which lights what a simulated laser would.
 
-Written from the operator's manual, like the driver: it proves framing, handshake and interlock,
+Written from memory of the manual, like the driver: it proves framing, handshake and interlock,
 not that a real laser behaves so. Commands are known in their long form, as the driver sends them.
 """
 
@@ -33,7 +33,7 @@ class ObisEmulator:
         mute: Whether nobody is there.
 
     Attributes:
-        fault: Its fault word; bit 0 is the interlock (assumed from the manual's table).
+        fault: Its fault word; bit 0 is the interlock (assumed).
     """
 
     end = b"\n"

@@ -1,6 +1,6 @@
 """A chain of New Era NE-1000 pumps in Basic mode, each moving the liquid of a simulated one.
 
-Written from the manual's chapter on RS-232 communications, like the driver, so it proves framing,
+Written from memory of the manual, like the driver (see there), so it proves framing,
 states and limits, not that a real pump behaves so. Infusion only.
 """
 

@@ -1,6 +1,6 @@
 """A bus of Tecan Cavro XCalibur pumps (DT protocol), each moving the liquid of a simulated one.
 
-Written from the operating manual's chapters on commands and status bytes, like the driver. Filling
+Written from memory of the operating manual, like the driver (see there). Filling
 takes no time, since the plant's clock stands still while a driver talks; dispensing takes the
 plant's time, and a stroke that ended is noticed at the next telegram.
 """

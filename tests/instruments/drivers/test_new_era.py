@@ -59,7 +59,7 @@ def test_a_number_that_the_pump_cannot_take_is_refused():
 
 
 def test_a_syringe_reaches_the_flows_that_the_maker_tabulates():
-    """A 10 mL syringe of 14.57 mm: 7.0 µL/h to 510 mL/h (manual, table of syringes)."""
+    """A 10 mL syringe of 14.57 mm: 7.0 µL/h to 510 mL/h (maker's table, from memory)."""
     limits = reach(14.57)
     assert 3600.0 * limits.minimum == pytest.approx(7.0, rel=0.01)
     assert 3.6 * limits.maximum == pytest.approx(510.0, rel=0.01)
