@@ -211,19 +211,33 @@ class Lit(Protocol):
 
     def use_lights(self, lights: Lights) -> None:
         """Switch these lights in every exposure from now on."""
+        ...
+
+
+@runtime_checkable
 class Laser(Identifiable, SafeState, Protocol):
     """Emits light of a set power; its safe state is dark."""
+
     def set_power(self, power: float) -> None:
         """Set the power [mW] for when it emits; raises InstrumentError outside its limits."""
         ...
+
     def read_power(self) -> float:
         """Measured power [mW]."""
+        ...
+
     def switch_on(self) -> None:
         """Begin to emit; refused while there is a fault."""
+        ...
+
     def switch_off(self) -> None:
         """End emission."""
+        ...
+
     def emitting(self) -> bool:
         """Whether it emits."""
+        ...
+
     def fault(self) -> int:
         """The fault word; zero when interlock and all else are in order."""
         ...

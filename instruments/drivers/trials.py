@@ -198,6 +198,12 @@ TRIALS: dict[str, Trial] = {
     )
 }
 """By the name of the driver."""
+ELSEWHERE = {
+    "biotek_cytation5": "reads a plate of cells, not a value",
+    "ocean_hdx": "reads spectra in a process of its own",
+    "opentrons_ot2": "speaks HTTP and fills a plate",
+}
+"""Drivers with tests of their own instead of the suite, and why; their pages tell of faults."""
 
 
 def outcomes(trial: Trial, kind: Kind) -> dict[str, int]:
@@ -226,4 +232,4 @@ def outcomes(trial: Trial, kind: Kind) -> dict[str, int]:
     return found
 
 
-__all__ = ["EMULATED", "KINDS", "TRIALS", "Trial", "Tried", "outcomes"]
+__all__ = ["ELSEWHERE", "EMULATED", "KINDS", "TRIALS", "Trial", "Tried", "outcomes"]
