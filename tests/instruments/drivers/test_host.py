@@ -38,6 +38,7 @@ def gone(pid, within=10.0):
 
 @pytest.fixture
 def host():
+    before = threading.active_count()  # a library of another test may keep one of its own
     made = DeviceHost("thing", HERE, ("a",))
     made.open()
     yield made
@@ -45,7 +46,7 @@ def host():
     made.close()
     made.close()
     assert pid is None or gone(pid), "the host outlived its driver"
-    assert threading.active_count() == 1
+    assert threading.active_count() <= before
 
 
 def test_it_answers_what_the_library_returns(host):

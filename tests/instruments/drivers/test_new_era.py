@@ -106,6 +106,7 @@ def test_what_the_syringe_cannot_do_the_pump_refuses(bench):
         small.set_flow(19.0)
 
 
+@pytest.mark.slow
 def test_a_line_on_new_era_pumps_flows_what_the_simulated_one_does_to_four_digits():
     wired = create_station(
         "flow_synthesis", {"hidden": 11, "instruments": {"pumps": {"driver": "new_era_ne1000"}}}
