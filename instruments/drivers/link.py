@@ -52,6 +52,8 @@ class SerialLink:
         baudrate: [1/s].
         timeout: Longest wait for a whole answer [s].
         transcript: Keeps what goes over the wire.
+        byte_size: Bits of a character.
+        parity: N, E or O.
 
     Raises:
         InstrumentError: the port cannot be opened.
@@ -64,12 +66,20 @@ class SerialLink:
         baudrate: int,
         timeout: float = TIMEOUT,
         transcript: Transcript | None = None,
+        byte_size: int = 8,
+        parity: str = "N",
     ) -> None:
         self.name, self.timeout, self._transcript = address, timeout, transcript
         self._lock = threading.Lock()
         self._owed = 0.0  # s of silence to wait for, since an answer may still be under way
         try:
-            self._port = serialx.serial_for_url(address, baudrate=baudrate, read_timeout=_SLICE)
+            self._port = serialx.serial_for_url(
+                address,
+                baudrate=baudrate,
+                byte_size=byte_size,
+                parity=parity,
+                read_timeout=_SLICE,
+            )
             self._port.open()
         except (OSError, ValueError) as error:
             raise InstrumentError(
