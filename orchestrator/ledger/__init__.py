@@ -4,7 +4,12 @@ from orchestrator.ledger._arrays import array_digest
 from orchestrator.ledger._backup import backup, restore
 from orchestrator.ledger._chain import Chain
 from orchestrator.ledger._fold import FoldedCampaign, fold
-from orchestrator.ledger._integrity import Finding, IntegrityReport, check_integrity
+from orchestrator.ledger._integrity import (
+    Finding,
+    IntegrityReport,
+    check_integrity,
+    refuse_unreachable,
+)
 from orchestrator.ledger._ledger import Ledger, utc_now
 from orchestrator.ledger._owner import Ownership
 from orchestrator.ledger._pages import (
@@ -39,6 +44,7 @@ __all__ = [
     "event_page",
     "fold",
     "offer_mark",
+    "refuse_unreachable",
     "restore",
     "schema_state",
     "trial_page",

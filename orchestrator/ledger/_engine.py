@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event
+from sqlalchemy import exc as sql
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 
@@ -23,6 +27,18 @@ SYNCHRONOUS = ("full", "normal")
 POOL, SPARE = 8, 4
 # A connection that has rested for longer may have lost its server unnoticed [s].
 TRUSTED_S = 5.0
+# Primary result codes of SQLite that speak of the way to a file rather than of what it holds.
+_OUT_OF_REACH = {
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_AUTH,
+}
 
 
 def parse_url(text: str) -> URL:
@@ -116,3 +132,25 @@ def _on_connect(connection: Any, _: Any) -> None:
 def _on_begin(connection: Connection) -> None:
     write = connection.get_execution_options().get("write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """Give a connection for reading whose statements all see the database at one moment."""
+    with engine.connect() as connection:
+        if engine.dialect.name == "postgresql":  # SQLite's transactions see one moment anyway
+            connection = connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        yield connection
+
+
+def unreachable(error: BaseException) -> bool:
+    """Tell whether an error says that a database cannot be got at, rather than what it holds."""
+    if isinstance(error, sql.TimeoutError):  # of the pool
+        return True
+    if not isinstance(error, sql.DBAPIError):
+        return False
+    if isinstance(error.orig, sqlite3.Error):
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _OUT_OF_REACH
+    return error.connection_invalidated or isinstance(error, sql.OperationalError)

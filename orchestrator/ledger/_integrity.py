@@ -12,9 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, select
 
+from orchestrator.errors import StorageError
 from orchestrator.events import FIRST_HASH, Event, TrialImported, TrialMeasured
 from orchestrator.ledger import _tables as t
 from orchestrator.ledger._arrays import find_array
+from orchestrator.ledger._engine import snapshot, unreachable
 from orchestrator.ledger._fold import fold_tables
 from orchestrator.ledger._ledger import Ledger
 
@@ -35,38 +37,70 @@ class Finding:
 
 @dataclass
 class IntegrityReport:
-    """What was found; `chain_ok` and `tables_ok` sum it up."""
+    """What was found; `chain_ok` and `tables_ok` sum it up. `links` is the chain that was read."""
 
     events: int = 0
+    links: list[Event] = field(default_factory=list)
     chain_ok: bool = True
     tables_ok: bool = True
     findings: list[Finding] = field(default_factory=list)
 
-    def chain(self, where: str, what: str, seq: int | None = None) -> None:
+    def chain(self, where: str, what: str, seq: object = None) -> None:
         """Note a finding about the chain."""
         self.chain_ok = False
-        self.findings.append(Finding(where, what, seq))
+        self.findings.append(Finding(where, what, _place(seq)))
 
-    def table(self, where: str, what: str, seq: int | None = None) -> None:
+    def table(self, where: str, what: str, seq: object = None) -> None:
         """Note a finding about the read tables or arrays."""
         self.tables_ok = False
-        self.findings.append(Finding(where, what, seq))
+        self.findings.append(Finding(where, what, _place(seq)))
+
+
+def _place(seq: object) -> int | None:
+    """Return a number of an event; a damaged one is no place."""
+    return seq if type(seq) is int else None
 
 
 def check_integrity(ledger: Ledger, campaign: str) -> IntegrityReport:
-    """Check the whole stored record of the campaign with this identifier."""
+    """Check the whole stored record of the campaign with this identifier, as at one moment.
+
+    Raises:
+        StorageError: the database cannot be reached, which says nothing about the record.
+    """
     report = IntegrityReport()
     try:
-        with ledger.engine.connect() as connection:
+        with snapshot(ledger.engine) as connection:
             _check_file(connection, report)
-            events = _check_chain(connection, campaign, report)
+            events = report.links = _check_chain(connection, campaign, report)
             _check_tables(connection, campaign, events, report)
             _check_arrays(connection, events, report)
             _check_orphans(connection, report)
+    except StorageError:
+        raise
     except _UNREADABLE as error:
         report.tables_ok = False
-        report.chain("database", f"cannot be read: {_first_line(error)}")
+        report.chain("database", f"cannot be read: {_damage(error)}")
     return report
+
+
+def refuse_unreachable(error: BaseException) -> None:
+    """Raise what is no finding.
+
+    Raises:
+        StorageError: the error says that the database cannot be reached.
+    """
+    if isinstance(error, StorageError):
+        raise error
+    if unreachable(error):
+        raise StorageError(
+            f"the database cannot be reached, so nothing is known of the record: "
+            f"{_first_line(error)}; try again when it can"
+        ) from error
+
+
+def _damage(error: BaseException) -> str:
+    refuse_unreachable(error)
+    return _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:
@@ -88,7 +122,7 @@ def _rows(
     try:
         return list(connection.execute(query).mappings().all())
     except _UNREADABLE as error:
-        report.table(f"table {table.name}", f"cannot be read: {_first_line(error)}")
+        report.table(f"table {table.name}", f"cannot be read: {_damage(error)}")
         return None
 
 
@@ -198,7 +232,7 @@ def _check_arrays(
         try:
             find_array(connection, sha256)
         except _UNREADABLE as error:
-            report.table(where, _first_line(error), seq)
+            report.table(where, _damage(error), seq)
 
 
 def _check_orphans(connection: Connection, report: IntegrityReport) -> None:

@@ -18,7 +18,14 @@ from orchestrator.events import (
     TrialMeasured,
     TrialRejected,
 )
-from orchestrator.ledger import Finding, FoldedCampaign, Ledger, check_integrity, fold
+from orchestrator.ledger import (
+    Finding,
+    FoldedCampaign,
+    Ledger,
+    check_integrity,
+    fold,
+    refuse_unreachable,
+)
 from orchestrator.loop import (
     Planner,
     analysis_records,
@@ -59,8 +66,8 @@ class Verification:
         return asdict(self)
 
     def find(self, where: str, what: str, seq: int | None = None) -> None:
-        """Note a difference."""
-        self.findings.append(Finding(where, what, seq))
+        """Note a difference; a damaged number of an event is no place."""
+        self.findings.append(Finding(where, what, seq if type(seq) is int else None))
 
 
 def verify_campaign(
@@ -70,19 +77,24 @@ def verify_campaign(
 
     Observables must come out of the stored spectra bit for bit where the station's version is the
     recorded one. Proposals must come out within `tolerance` (relative).
+
+    Raises:
+        NotFoundError: no such campaign.
+        StorageError: the database cannot be reached, which says nothing about the record.
     """
     campaign = _identifier(ledger, campaign)
     report = check_integrity(ledger, campaign)
     result = Verification(report.events, report.chain_ok, report.tables_ok)
     result.findings += report.findings
+    events = report.links  # what was written since belongs to a later moment
     try:
-        events = ledger.events(campaign)
         folded = fold(events)
         if folded.campaign.source != "imported":
             _check_observables(ledger, events, folded, result)
             if proposals:
                 _check_proposals(events, folded, result, tolerance)
     except Exception as error:  # a damaged record must become a finding, whatever it breaks
+        refuse_unreachable(error)
         result.find("record", f"cannot be followed further: {type(error).__name__}: {error}")
     placed = [f.seq for f in result.findings if f.seq is not None]
     result.diverged_at = min(placed, default=None)
@@ -100,8 +112,8 @@ def _identifier(ledger: Ledger, reference: str) -> str:
     except NotFoundError:
         if not ledger.events(reference):
             raise
-    except Exception:  # the damage itself is what check_integrity reports
-        return reference
+    except Exception as error:  # the damage itself is what check_integrity reports
+        refuse_unreachable(error)
     return reference
 
 
@@ -137,6 +149,7 @@ def _check_observables(
             measurement = recorded_measurement(ledger, recipes[payload.trial], raw)
             derived, verdict = analysis_records(reported_analysis(station, measurement))
         except Exception as error:
+            refuse_unreachable(error)
             what = f"observables cannot be derived: {type(error).__name__}: {error}"
             result.find(where, what, event.seq)
             continue
