@@ -301,6 +301,16 @@ class TrialResolved(Payload):
     evidence: dict[str, Any] | None = None
 
 
+def adopted(resolved: TrialResolved) -> TrialMeasured | None:
+    """Return the raw data of a late result that a doubt was ended with.
+
+    Raises:
+        ValueError: evidence that is no measurement.
+    """
+    found = (resolved.evidence or {}).get("measurement")
+    return None if found is None else TrialMeasured.model_validate(found)
+
+
 class TrialAbandoned(Payload):
     """The trial will not be run; nothing was learned."""
 

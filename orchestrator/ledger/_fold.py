@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from orchestrator.errors import RecordError
+from orchestrator.errors import NotFoundError, RecordError, TransitionError
 from orchestrator.events import Event
+from orchestrator.ledger._legal import check_event
 from orchestrator.ledger._projection import Change, changes
 from orchestrator.ledger._rows import (
     CampaignRow,
@@ -20,6 +22,8 @@ from orchestrator.ledger._rows import (
 from orchestrator.ledger._tables import KEYS, READ_TABLES
 
 Tables = dict[str, dict[tuple[Any, ...], dict[str, Any]]]
+# Which event gave a column its value: by table, key and column.
+Origins = dict[tuple[str, tuple[Any, ...], str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,40 @@ def fold_tables(events: Iterable[Event]) -> Tables:
         for change in changes(event, event.read()):
             apply_change(tables, change)
     return tables
+
+
+def trace(
+    events: Iterable[Event], illegal: Callable[[Event, str], None]
+) -> tuple[Tables, Origins]:
+    """Fold events, telling `illegal` of each that the state diagram forbids, and who wrote what.
+
+    Raises:
+        RecordError: an event that cannot be read, or changes what does not exist.
+    """
+    tables, origins = empty_tables(), Origins()
+    for place, event in enumerate(events):
+        payload, standing = event.read(), partial(_standing, tables, event.campaign)
+        found = changes(event, payload)
+        try:
+            if place:
+                check_event(event.campaign, _state(tables), payload, found, standing)
+            elif not found[0].new:
+                illegal(event, "a chain must begin with campaign.created")
+        except (NotFoundError, TransitionError) as error:
+            illegal(event, str(error))
+        for change in found:
+            apply_change(tables, change)
+            origins |= {(change.table, change.key, c): event.seq for c in change.columns}
+    return tables, origins
+
+
+def _state(tables: Tables) -> str:
+    return next((str(row["state"]) for row in tables["campaign"].values()), "")
+
+
+def _standing(tables: Tables, campaign: str, number: int) -> tuple[str, int] | None:
+    row = tables["trial"].get((campaign, number))
+    return None if row is None else (row["state"], row["attempt"])
 
 
 def fold(events: Sequence[Event]) -> FoldedCampaign:

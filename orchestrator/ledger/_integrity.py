@@ -6,6 +6,7 @@ in a traceback.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,11 +14,18 @@ from typing import Any
 from sqlalchemy import Connection, Table, select
 
 from orchestrator.errors import StorageError
-from orchestrator.events import FIRST_HASH, Event, TrialImported, TrialMeasured
+from orchestrator.events import (
+    FIRST_HASH,
+    Event,
+    TrialImported,
+    TrialMeasured,
+    TrialResolved,
+    adopted,
+)
 from orchestrator.ledger import _tables as t
 from orchestrator.ledger._arrays import find_array
 from orchestrator.ledger._engine import snapshot, unreachable
-from orchestrator.ledger._fold import fold_tables
+from orchestrator.ledger._fold import Origins, trace
 from orchestrator.ledger._ledger import Ledger
 
 _TYPES = {"seq": int, "version": int}
@@ -168,8 +176,14 @@ def _check_tables(
     connection: Connection, campaign: str, events: Sequence[Event], report: IntegrityReport
 ) -> None:
     """Compare the read tables with what the stored events say, be they true or not."""
+
+    def illegal(event: Event, what: str) -> None:
+        report.chain(
+            f"event {_short(event.seq)}", f"{event.type} may not follow: {what}", event.seq
+        )
+
     try:
-        folded = fold_tables(events)
+        folded, origins = trace(events, illegal)
     except _UNREADABLE as error:
         what = f"cannot be compared, as the events do not fold: {_first_line(error)}"
         report.table("read tables", what)
@@ -178,29 +192,66 @@ def _check_tables(
         column = "id" if table is t.campaign else "campaign"
         rows = _rows(connection, table, column, campaign, report)
         if rows is not None:
-            _compare(name, rows, folded[name], report)
+            _compare(name, rows, folded[name], origins, report)
 
 
 def _compare(
     name: str,
     rows: Sequence[Row],
     folded: Mapping[tuple[Any, ...], Row],
+    origins: Origins,
     report: IntegrityReport,
 ) -> None:
     stored = {tuple(row[k] for k in t.KEYS[name]): row for row in rows}
     for key, expected in folded.items():
-        where = f"{name} {' '.join(str(k) for k in key[1:]) or key[0]}"
-        seq = expected.get("last_seq")
         row = stored.pop(key, None)
         if row is None:
-            report.table(where, "is missing", seq)
+            seq = max(s for (n, k, _), s in origins.items() if (n, k) == (name, key))
+            report.table(_where(name, key), "is missing", seq)
             continue
         for column, value in expected.items():
             if not _same(row[column], value):
-                what = f"{column} is {_short(row[column])}, the events say {_short(value)}"
-                report.table(where, what, seq)
+                what = differing(column, row[column], value)
+                report.table(_where(name, key), what, origins.get((name, key, column)))
     for key in stored:
-        report.table(f"{name} {' '.join(map(str, key[1:])) or key[0]}", "follows from no event")
+        report.table(_where(name, key), "follows from no event")
+
+
+def _where(name: str, key: tuple[Any, ...]) -> str:
+    """Name a row as a person would: the campaign, "trial 3", "trial 3 attempt 1 plqy"."""
+    if name in ("observable", "spectrum"):
+        kind = "spectrum " if name == "spectrum" else ""
+        return f"trial {key[1]} attempt {key[2]} {kind}{key[3]}"
+    return f"{name} {' '.join(map(str, key[1:])) or key[0]}"
+
+
+def differing(column: str, stored: Any, value: Any) -> str:
+    """Say where a stored value and that of the events part, down to the field of a document."""
+    path, old, new = column, stored, value
+    try:
+        old, new = json.loads(stored), json.loads(value)
+        while isinstance(old, (dict, list)) and type(old) is type(new):
+            step = _first_difference(old, new)
+            path, old, new = f"{path}[{step!r}]", _at(old, step), _at(new, step)
+        if repr(old) == repr(new):  # the same document, written in another way
+            path, old, new = column, stored, value
+    except _UNREADABLE:  # not two documents: shown whole
+        path, old, new = column, stored, value
+    return f"{path} is {_short(old)}, the events say {_short(new)}"
+
+
+_NOTHING = "nothing"
+
+
+def _first_difference(old: Any, new: Any) -> Any:
+    """Return the first key or place where two documents part."""
+    places = [*old, *new] if isinstance(old, dict) else range(max(len(old), len(new)))
+    return next(p for p in places if repr(_at(old, p)) != repr(_at(new, p)))
+
+
+def _at(document: Any, place: Any) -> Any:
+    known = place in document if isinstance(document, dict) else place < len(document)
+    return document[place] if known else _NOTHING
 
 
 def _same(stored: Any, value: Any) -> bool:
@@ -221,11 +272,12 @@ def _check_arrays(
     for event in events:
         try:
             payload = event.read()
-        except _UNREADABLE:  # a finding of the chain already
+            raw = adopted(payload) if isinstance(payload, TrialResolved) else payload
+        except _UNREADABLE:  # a finding of the chain, or of the conclusions
             continue
-        if isinstance(payload, (TrialMeasured, TrialImported)):
-            for s in payload.spectra:
-                where = f"spectrum {payload.trial} {payload.attempt} {s.name}"
+        if isinstance(raw, (TrialMeasured, TrialImported)):
+            for s in raw.spectra:
+                where = f"trial {raw.trial} attempt {raw.attempt} spectrum {s.name}"
                 wanted.setdefault(s.axis_sha256, (f"{where} axis", event.seq))
                 wanted.setdefault(s.values_sha256, (f"{where} values", event.seq))
     for sha256, (where, seq) in wanted.items():

@@ -2,72 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from instruments import Station
 from orchestrator.errors import NotFoundError
-from orchestrator.events import (
-    Event,
-    ObservableRecord,
-    StepProposed,
-    TrialCompleted,
-    TrialFailed,
-    TrialImported,
-    TrialMeasured,
-    TrialRejected,
-)
-from orchestrator.ledger import (
-    Finding,
-    FoldedCampaign,
-    Ledger,
-    check_integrity,
-    fold,
-    refuse_unreachable,
-)
+from orchestrator.events import Event, StepProposed
+from orchestrator.ledger import FoldedCampaign, Ledger, check_integrity, fold, refuse_unreachable
 from orchestrator.loop import (
     Planner,
-    analysis_records,
     feasibility,
     history,
     make_agent,
     recorded_campaign,
-    recorded_measurement,
-    reported_analysis,
     station_of,
 )
+from orchestrator.replay._conclusions import Conclusions
+from orchestrator.replay._rules import check_end, check_file
+from orchestrator.replay._verification import Verification, relative
 
 TOLERANCE = 1e-6
-
-
-@dataclass
-class Verification:
-    """What `verify` found. `max_difference` is relative, over observables and proposals."""
-
-    events: int = 0
-    chain_ok: bool = False
-    tables_ok: bool = False
-    observables_checked: int = 0
-    observables_ok: int = 0
-    proposals_checked: int = 0
-    proposals_ok: int = 0
-    max_difference: float = 0.0
-    diverged_at: int | None = None
-    findings: list[Finding] = field(default_factory=list)
-
-    @property
-    def ok(self) -> bool:
-        """Whether nothing was found."""
-        return not self.findings
-
-    def document(self) -> dict[str, Any]:
-        """Return the document of `replay verify`."""
-        return asdict(self)
-
-    def find(self, where: str, what: str, seq: int | None = None) -> None:
-        """Note a difference; a damaged number of an event is no place."""
-        self.findings.append(Finding(where, what, seq if type(seq) is int else None))
 
 
 def verify_campaign(
@@ -90,7 +44,10 @@ def verify_campaign(
     try:
         folded = fold(events)
         if folded.campaign.source != "imported":
-            _check_observables(ledger, events, folded, result)
+            station = _station(folded)
+            Conclusions(ledger, station, folded, result).check(events)
+            check_file(folded, station, result)
+            check_end(events, result)
             if proposals:
                 _check_proposals(events, folded, result, tolerance)
     except Exception as error:  # a damaged record must become a finding, whatever it breaks
@@ -120,68 +77,6 @@ def _identifier(ledger: Ledger, reference: str) -> str:
 def _station(folded: FoldedCampaign) -> Station:
     row = folded.campaign
     return station_of(recorded_campaign(row), row.station_description)
-
-
-def _check_observables(
-    ledger: Ledger, events: Sequence[Event], folded: FoldedCampaign, result: Verification
-) -> None:
-    """Derive every conclusion again from the raw data of its own attempt."""
-    station = _station(folded)
-    recorded = folded.campaign.station_description["version"]
-    present = station.description.version
-    note = "" if recorded == present else f" (recorded by station {recorded}, now {present})"
-    recipes = {row.number: row.recipe for row in folded.trials}
-    measured: dict[tuple[int, int], TrialMeasured | TrialImported] = {}
-    for event in events:
-        payload = event.read()
-        if isinstance(payload, TrialMeasured):
-            measured[payload.trial, payload.attempt] = payload
-            continue
-        if isinstance(payload, TrialImported) and payload.spectra:
-            measured[payload.trial, payload.attempt] = payload
-        elif not isinstance(payload, (TrialCompleted, TrialRejected, TrialFailed)):
-            continue
-        raw = measured.get((payload.trial, payload.attempt))
-        if raw is None or payload.verdict is None:
-            continue
-        where = f"trial {payload.trial} attempt {payload.attempt}"
-        try:
-            measurement = recorded_measurement(ledger, recipes[payload.trial], raw)
-            derived, verdict = analysis_records(reported_analysis(station, measurement))
-        except Exception as error:
-            refuse_unreachable(error)
-            what = f"observables cannot be derived: {type(error).__name__}: {error}"
-            result.find(where, what, event.seq)
-            continue
-        known = {} if isinstance(payload, TrialFailed) else payload.observables
-        _compare_observables(where, event.seq, known, derived, result, note)
-        if payload.verdict != verdict:
-            what = f"verdict is recorded as {payload.verdict}, derived as {verdict}{note}"
-            result.find(where, what, event.seq)
-
-
-def _compare_observables(
-    where: str,
-    seq: int,
-    recorded: Mapping[str, ObservableRecord],
-    derived: Mapping[str, ObservableRecord],
-    result: Verification,
-    note: str,
-) -> None:
-    for name, old in recorded.items():
-        if old.method.startswith("adopted@"):
-            continue
-        result.observables_checked += 1
-        new = derived.get(name)
-        if new is None:
-            result.find(where, f"{name} is recorded but cannot be derived{note}", seq)
-            continue
-        difference = max(_relative(old.value, new.value), _relative(old.se or 0.0, new.se or 0.0))
-        result.max_difference = max(result.max_difference, difference)
-        if old == new:
-            result.observables_ok += 1
-        else:
-            result.find(where, f"{name} is recorded as {old}, derived as {new}{note}", seq)
 
 
 def _check_proposals(
@@ -237,10 +132,6 @@ def _compare_step(
             result.find(where, what, seq)
 
 
-def _relative(a: float, b: float) -> float:
-    return 0.0 if a == b else abs(a - b) / max(abs(a), abs(b))
-
-
 def _difference(a: Any, b: Any) -> float:
     """Largest relative difference of numbers in two documents; infinite where they differ else."""
     if isinstance(a, dict) and isinstance(b, dict):
@@ -253,7 +144,7 @@ def _difference(a: Any, b: Any) -> float:
         return _largest(_difference(x, y) for x, y in zip(a, b, strict=True))
     numbers = (int, float)
     if isinstance(a, numbers) and isinstance(b, numbers):
-        return _relative(float(a), float(b))
+        return relative(float(a), float(b))
     return 0.0 if a == b else float("inf")
 
 

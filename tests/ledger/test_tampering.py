@@ -141,7 +141,7 @@ def test_an_altered_event_is_named_and_what_it_would_change(copy: tuple[Path, st
     assert not found.chain_ok
     places = {f.where: f.what for f in found.findings}
     assert places["event 7"] == "trial.completed does not hash to its hash"
-    assert places["observable 1 1 peak"] == "value is 519.0, the events say 519.1"
+    assert places["trial 1 attempt 1 peak"] == "value is 519.0, the events say 519.1"
 
 
 def test_a_removed_event_is_named(copy: tuple[Path, str]) -> None:
