@@ -2,13 +2,15 @@
 
 A feature (a molar ratio, an amount, a dilution) is an input of the models beside the parameters
 that it is made of; it is never proposed. Expressions know numbers, parameter names, brackets and
-the operators + - * / **, nothing else; they work on any type that has these operators.
+the operators + - * / ** (with numbers as exponents), nothing else; they work on any type that has
+these operators.
 """
 
 from __future__ import annotations
 
 import ast
 import operator
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -29,6 +31,9 @@ _OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Div: operator.truediv,
     ast.Pow: operator.pow,
 }
+# Longer or steeper than anything that a chemist plots, and harmless to compute.
+LONGEST = 1000
+STEEPEST = 20.0
 
 
 def feature_names(feature: Feature) -> list[str]:
@@ -72,23 +77,62 @@ def feature_problems(space: Space) -> list[str]:
                 f"feature {feature.name} must be made of numeric parameters "
                 f"({', '.join(sorted(numeric))}), but names {', '.join(lacking) or 'none'}"
             )
+        elif any(_overflows(feature, corner) for corner in _corners(space)):
+            found.append(f"feature {feature.name} must be a number, but is above every double")
     return found
 
 
+def _corners(space: Space) -> list[dict[str, float]]:
+    """Return every numeric parameter at its low end, and at its high end."""
+    low, high = {}, {}
+    for p in space.parameters:
+        if isinstance(p, Continuous):
+            low[p.name], high[p.name] = p.low, p.high
+        elif isinstance(p, Fixed) and not isinstance(p.value, str):
+            low[p.name] = high[p.name] = float(p.value)
+    return [low, high]
+
+
+def _overflows(feature: Feature, numbers: Mapping[str, float]) -> bool:
+    try:
+        feature_value(feature, numbers)
+    except OverflowError:
+        return True
+    except ZeroDivisionError:  # of this corner alone
+        return False
+    return False
+
+
 def _parsed(feature: Feature) -> ast.Expression:
+    if len(feature.expression) > LONGEST:
+        raise _refused(feature)
     try:
         tree = ast.parse(feature.expression, mode="eval")
-    except SyntaxError as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise _refused(feature) from error
     for node in ast.walk(tree.body):
         if isinstance(node, ast.BinOp) and type(node.op) not in _OPERATORS:
             raise _refused(feature)
-        if isinstance(node, ast.Constant) and type(node.value) not in (int, float):
+        if isinstance(node, ast.Constant) and not _finite(node.value):
+            raise _refused(feature)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and _steep(node.right):
             raise _refused(feature)
         known = (ast.BinOp, ast.UnaryOp, ast.Constant, ast.Name, ast.operator, ast.USub, ast.Load)
         if not isinstance(node, known):
             raise _refused(feature)
     return tree
+
+
+def _finite(value: object) -> bool:
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max  # type: ignore[arg-type]
+
+
+def _steep(exponent: ast.expr) -> bool:
+    """Whether an exponent is other than one number of modest size, with or without a sign."""
+    if isinstance(exponent, ast.UnaryOp):
+        exponent = exponent.operand
+    value = exponent.value if isinstance(exponent, ast.Constant) else None
+    return type(value) not in (int, float) or value > STEEPEST  # type: ignore[operator]
 
 
 def _evaluated(node: ast.expr, numbers: Mapping[str, Any], feature: Feature) -> Any:
@@ -98,7 +142,7 @@ def _evaluated(node: ast.expr, numbers: Mapping[str, Any], feature: Feature) -> 
     if isinstance(node, ast.UnaryOp):
         return -_evaluated(node.operand, numbers, feature)
     if isinstance(node, ast.Constant):
-        return node.value
+        return float(node.value)  # type: ignore[arg-type]  # whole numbers never overflow
     if isinstance(node, ast.Name):
         return numbers[node.id]
     raise _refused(feature)
@@ -106,6 +150,12 @@ def _evaluated(node: ast.expr, numbers: Mapping[str, Any], feature: Feature) -> 
 
 def _refused(feature: Feature) -> AgentError:
     return AgentError(
-        f"a feature must be arithmetic (+ - * / **, brackets) over parameter names, but "
-        f"{feature.name} is {feature.expression!r}; write for example 'a * b / (c + d)'"
+        f"a feature must be arithmetic (+ - * / **, brackets) over parameter names, with numbers "
+        f"up to {STEEPEST:g} as exponents, but {feature.name} is {_shown(feature)!r}; write for "
+        "example 'a * b / (c + d)'"
     )
+
+
+def _shown(feature: Feature) -> str:
+    text = feature.expression
+    return text if len(text) <= 100 else f"{text[:97]}..."

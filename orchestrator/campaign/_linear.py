@@ -7,6 +7,8 @@ import math
 
 from agents import LinearConstraint
 
+LONGEST = 1000
+
 
 class ConstraintError(ValueError):
     """A constraint that is not a linear inequality between named parameters."""
@@ -18,6 +20,8 @@ def parse_constraint(text: str) -> list[LinearConstraint]:
     Raises:
         ConstraintError: not such an inequality; the message shows the form.
     """
+    if len(text) > LONGEST:
+        raise ConstraintError(_rule(text))
     try:
         tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -25,7 +29,10 @@ def parse_constraint(text: str) -> list[LinearConstraint]:
     if not isinstance(tree, ast.Compare):
         raise ConstraintError(_rule(text))
     sides = [tree.left, *tree.comparators]
-    return [_one(sides[i], op, sides[i + 1], text) for i, op in enumerate(tree.ops)]
+    try:
+        return [_one(sides[i], op, sides[i + 1], text) for i, op in enumerate(tree.ops)]
+    except (ArithmeticError, RecursionError) as error:  # a number that no double holds
+        raise ConstraintError(_rule(text)) from error
 
 
 def _one(left: ast.expr, op: ast.cmpop, right: ast.expr, text: str) -> LinearConstraint:
@@ -72,7 +79,8 @@ def _add(a: dict[str, float], b: dict[str, float], sign: float) -> dict[str, flo
 
 
 def _rule(text: str) -> str:
+    shown = text if len(text) <= 200 else f"{text[:197]}..."
     return (
         "a constraint must be a linear inequality of parameters, such as "
-        f"'2 * a + b <= 3', but got {text!r}"
+        f"'2 * a + b <= 3', but got {shown!r}"
     )

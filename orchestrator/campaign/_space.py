@@ -212,7 +212,7 @@ def _check_conditions(parameters: list[Parameter], faulty: set[str], report: Rep
 def _constraints(
     texts: list[str], items: list[SpaceItem], parameters: list[Parameter], report: Report
 ) -> list[LinearConstraint]:
-    numbers = {p.name: p for p in parameters if not isinstance(p, Categorical)}
+    numbers = {p.name: p for p in parameters if _is_number(p)}
     units = {i.name: i.unit for i in items}
     found: list[LinearConstraint] = []
     for index, text in enumerate(texts):
@@ -230,6 +230,11 @@ def _constraints(
         except (ConstraintError, UnitError) as error:
             report(f"{where}: {error}")
     return found
+
+
+def _is_number(parameter: Parameter) -> bool:
+    fixed_text = isinstance(parameter, Fixed) and isinstance(parameter.value, str)
+    return not (isinstance(parameter, Categorical) or fixed_text)
 
 
 def _in_station_units(

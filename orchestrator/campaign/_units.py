@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tokenize
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,21 @@ if TYPE_CHECKING:
     import pint
 
 PLANCK_TIMES_LIGHT = 1239.841984  # [eV nm], CODATA 2018 exact constants h, c and e
+
+
+LONGEST_UNIT = 64
+# pint raises whole numbers to whole powers exactly: `9**9**9` would keep the process for ever.
+_POWER = r"\s*(?:\*\*|\^)\s*"
+_EXPONENT = r"(?:[+-]?\d{1,2}(?:\.\d{1,2})?|\([+-]?\d{1,2}(?:[./]\d{1,2})?\))"
+_NUMBER = r"\d{1,15}(?:\.\d{0,15})?(?:[eE][+-]?\d{1,2})?"
+_WORD = r"(?:[^\W\d]|[°%‰])[\w°]*"
+_TOKENS = re.compile(
+    rf"(?P<power>{_POWER}{_EXPONENT}(?![\w.])|[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]{{1,2}}(?![⁰¹²³⁴⁵⁶⁷⁸⁹]))"
+    rf"|(?P<number>{_NUMBER})|(?P<word>{_WORD})|(?P<open>\()|(?P<close>\))"
+    r"|(?P<times>\s*[*/·⋅×](?!\s*[*/^])\s*|\s+)"
+)
+# Words that pint reads as powers of what stands beside them.
+_POWER_WORDS = {"square", "squared", "sq", "cubic", "cubed"}
 
 
 class UnitError(ValueError):
@@ -43,7 +60,18 @@ def convert(value: float, unit: str, declared: str, *, spectral: bool = False) -
         return _photon(quantity, unit, declared)
     if source.dimensionality != target.dimensionality:
         raise UnitError(_wrong_dimension(unit, declared))
-    return float(quantity.to(target).magnitude)
+    return _to(quantity, target, unit, declared)
+
+
+def _to(quantity: pint.Quantity[float], target: pint.Unit, unit: str, declared: str) -> float:
+    import pint
+
+    try:
+        return float(quantity.to(target).magnitude)
+    except (pint.errors.PintError, ArithmeticError) as error:  # such as a difference in degrees
+        raise UnitError(
+            f"the unit must convert to {declared or 'dimensionless'!r}, but got {unit!r}: {error}"
+        ) from error
 
 
 def convert_width(
@@ -76,10 +104,47 @@ def check_unit(unit: str) -> None:
 def _unit(text: str) -> pint.Unit:
     import pint
 
+    unknown = f"a unit must be one that pint knows, but got {text[:LONGEST_UNIT]!r}"
+    if not _harmless(text):
+        raise UnitError(
+            f"{unknown}; write at most {LONGEST_UNIT} characters, such as 'mol/L' or 'W/cm**2', "
+            "with powers of names of at most two digits"
+        )
     try:
         return _registry().Unit(text)
-    except (pint.errors.PintError, ValueError, TypeError, AssertionError, AttributeError) as error:
-        raise UnitError(f"a unit must be one that pint knows, but got {text!r}") from error
+    except (
+        pint.errors.PintError,
+        tokenize.TokenError,
+        SyntaxError,
+        ValueError,
+        TypeError,
+        AssertionError,
+        AttributeError,
+        ArithmeticError,
+        LookupError,
+    ) as error:
+        raise UnitError(unknown) from error
+
+
+def _harmless(text: str) -> bool:
+    """Tell whether a unit is made of names, numbers and single small powers only."""
+    if len(text) > LONGEST_UNIT:
+        return False
+    kinds: list[str] = []
+    place = 0
+    while place < len(text):
+        found = _TOKENS.match(text, place)
+        if found is None:
+            return False
+        kind = str(found.lastgroup)
+        if kind == "word" and found.group().lower() in _POWER_WORDS:
+            kind = "power word"
+        kinds.append(kind)
+        place = found.end()
+    powers = [i for i, kind in enumerate(kinds) if kind.startswith("power")]
+    if len(powers) > 1 and ("power word" in kinds or "open" in kinds):
+        return False  # a power of a power may hide behind a word or a bracket
+    return not any(kinds[i - 1] in ("power", "times") for i in powers if kinds[i] == "power" and i)
 
 
 def _photon(quantity: pint.Quantity[float], unit: str, declared: str) -> float:
