@@ -1,11 +1,12 @@
 """What a campaign is: the declared file, checked against its station and its agent."""
 
-from orchestrator.campaign._check import check_campaign, read_document
+from orchestrator.campaign._check import check_campaign
 from orchestrator.campaign._declared import (
     read_station,
     reported_observables,
     reported_parameters,
 )
+from orchestrator.campaign._document import read_document
 from orchestrator.campaign._model import Campaign, from_resolved, quantity
 from orchestrator.campaign._outcome import (
     Outcome,

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from agents import Objective, Space, create_agent
@@ -28,7 +25,7 @@ from orchestrator.campaign._file import (
 from orchestrator.campaign._model import Campaign
 from orchestrator.campaign._objectives import resolve_objectives
 from orchestrator.campaign._space import resolve_space
-from orchestrator.errors import InputRefusedError, NotFoundError
+from orchestrator.errors import InputRefusedError
 
 T = TypeVar("T", bound=BaseModel)
 Report = Callable[[str], None]
@@ -39,51 +36,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     options = sorted(known)
     near = difflib.get_close_matches(name, options, 1, 0.5)
     return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(options)}"
-
-
-class _UniqueLoader(yaml.SafeLoader):
-    """YAML that refuses a key given twice instead of taking the last one silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str):
-                raise InputRefusedError(
-                    f"a key must be text, but got {key!r}{key_node.start_mark}"
-                )
-            if key in seen:
-                raise InputRefusedError(
-                    f"a key may be given once, but {key!r} is given again{key_node.start_mark}"
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def read_document(path: Path) -> dict[str, Any]:
-    """Read a YAML or JSON file that holds one mapping.
-
-    Raises:
-        NotFoundError: no such file.
-        InputRefusedError: not text, not YAML, or not a mapping.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise NotFoundError(f"there is no file {path}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputRefusedError(f"{path} must be readable UTF-8 text: {error}") from error
-    try:
-        document = yaml.load(text, Loader=_UniqueLoader)  # noqa: S506 a SafeLoader
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputRefusedError(f"{path} must be YAML or JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise InputRefusedError(f"{path} must hold one mapping of keys to values")
-    try:
-        json.dumps(document)
-    except (TypeError, ValueError) as error:
-        raise InputRefusedError(f"{path} must hold plain JSON values: {error}") from error
-    return document
 
 
 def check_campaign(
