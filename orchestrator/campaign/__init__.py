@@ -7,6 +7,7 @@ from orchestrator.campaign._declared import (
     reported_parameters,
 )
 from orchestrator.campaign._document import read_document
+from orchestrator.campaign._file import Number
 from orchestrator.campaign._model import Campaign, from_resolved, quantity
 from orchestrator.campaign._outcome import (
     Outcome,
@@ -20,6 +21,7 @@ from orchestrator.campaign._units import UnitError, check_unit, convert, convert
 
 __all__ = [
     "Campaign",
+    "Number",
     "Outcome",
     "UnitError",
     "best_trial",

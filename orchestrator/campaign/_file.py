@@ -127,7 +127,7 @@ class AgentItem(BaseModel):
 class BudgetItem(_Item):
     """How much may be spent: trials, and hours on the station's clock."""
 
-    trials: int | None = Field(default=None, ge=1, le=100_000)
+    trials: int | None = Field(default=None, ge=1, le=100_000, strict=True)
     hours: Number | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
@@ -147,7 +147,7 @@ class StopItem(_Item):
     """Stop rules beside the budget."""
 
     target: TargetStop | None = None
-    no_improvement: int | None = Field(default=None, ge=1)
+    no_improvement: int | None = Field(default=None, ge=1, strict=True)
 
 
 class LabItem(_Item):
@@ -159,7 +159,7 @@ class LabItem(_Item):
         instruments: Which driver plays which part; what `--station` puts there from its file.
     """
 
-    hidden: int | None = Field(default=None, ge=0, lt=2**63)
+    hidden: int | None = Field(default=None, ge=0, lt=2**63, strict=True)
     model: Name | None = None
     instruments: dict[str, Any] | None = None
 
@@ -183,7 +183,7 @@ FIELDS: dict[str, Any] = {
     "constraints": list[str],
     "objectives": list[Any],
     "agent": AgentItem,
-    "batch": Annotated[int, Field(ge=1, le=1000)],
+    "batch": Annotated[int, Field(ge=1, le=1000, strict=True)],
     "budget": BudgetItem,
     "stop": StopItem,
     "approval": bool,

@@ -26,10 +26,12 @@ def import_records(
 ) -> None:
     """Turn laboratory records into a finished campaign, all rows or none."""
     from orchestrator.documents import campaign_document
-    from orchestrator.importing import import_file
+    from orchestrator.importing import prepare_import
 
+    prepared = prepare_import(file, mapping, skip_bad=skip_bad)  # before a database is made for it
+    count, skipped = prepared.count, prepared.skipped
     with settings.ledger() as ledger:
-        made, count, skipped = import_file(ledger, file, mapping, skip_bad=skip_bad)
+        made = prepared.record(ledger)
         document = campaign_document(ledger.campaign(made), ledger.trials(made))
     document |= {"imported": count, "skipped": skipped}
 

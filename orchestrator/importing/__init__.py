@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,24 @@ from orchestrator.ledger import Ledger
 STATION = "imported"
 
 
-def import_file(
-    ledger: Ledger, path: Path, mapping_path: Path, *, skip_bad: bool = False
-) -> tuple[str, int, list[dict[str, Any]]]:
-    """Record a laboratory file as a finished campaign.
+@dataclass(frozen=True, slots=True)
+class PreparedImport:
+    """A laboratory file as the events of a campaign, and the rows left out."""
 
-    Returns:
-        The campaign's identifier, how many rows became trials, and the rows left out.
+    events: tuple[Payload, ...]
+    count: int
+    skipped: list[dict[str, Any]]
+
+    def record(self, ledger: Ledger) -> str:
+        """Record it; return the campaign's identifier."""
+        return ledger.create_with(self.events, actor="import")
+
+
+def prepare_import(path: Path, mapping_path: Path, *, skip_bad: bool = False) -> PreparedImport:
+    """Read a laboratory file by its mapping; nothing is written.
 
     Raises:
-        InputRefusedError: a bad mapping, or bad rows without `skip_bad`; nothing is written.
+        InputRefusedError: a bad mapping, or bad rows without `skip_bad`.
         NotFoundError: a file that is not there.
     """
     document = read_document(mapping_path)
@@ -44,10 +53,23 @@ def import_file(
     created = _created(path, document, mapping, found.rows)
     trials = [_trial(i, row) for i, row in enumerate(found.rows, start=1)]
     finished = CampaignFinished(stop_reason=None, detail=f"imported {len(trials)} rows")
-    events: Sequence[Payload] = [created, *trials, finished]
-    campaign = ledger.create_with(events, actor="import")
     skipped = [{"row": b["row"], "reason": b["reason"]} for b in found.bad]
-    return campaign, len(trials), skipped
+    return PreparedImport((created, *trials, finished), len(trials), skipped)
+
+
+def import_file(
+    ledger: Ledger, path: Path, mapping_path: Path, *, skip_bad: bool = False
+) -> tuple[str, int, list[dict[str, Any]]]:
+    """Record a laboratory file as a finished campaign.
+
+    Returns:
+        The campaign's identifier, how many rows became trials, and the rows left out.
+
+    Raises:
+        InputRefusedError, NotFoundError: as `prepare_import`; nothing is written.
+    """
+    prepared = prepare_import(path, mapping_path, skip_bad=skip_bad)
+    return prepared.record(ledger), prepared.count, prepared.skipped
 
 
 def _by_reason(path: Path, bad: Sequence[dict[str, Any]]) -> list[str]:
@@ -152,4 +174,4 @@ def _trial(number: int, row: ReadRow) -> TrialImported:
     )
 
 
-__all__ = ["import_file"]
+__all__ = ["PreparedImport", "import_file", "prepare_import"]

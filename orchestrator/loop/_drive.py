@@ -22,6 +22,7 @@ from orchestrator.events import CampaignCreated, CampaignStarted
 from orchestrator.ledger import CampaignRow, Ledger
 from orchestrator.loop._propose import feasibility
 from orchestrator.loop._run import CampaignLoop, Observer, StopRequest
+from orchestrator.loop._stop import room_in_budget
 
 ACTOR = "cli"
 
@@ -54,12 +55,13 @@ def _plain(parameter: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_feasible(campaign: Campaign, station: Station) -> None:
-    """Refuse a campaign whose space holds no recipe that the station could make.
+    """Refuse a campaign whose space holds no step's recipes that the station could make.
 
     Raises:
         InputRefusedError: with the most frequent reasons.
     """
     space = replace(campaign.space, infeasible=feasibility(station))
+    step = room_in_budget(campaign, ())
     try:
         sample_space(space, 1, seed=0)
     except AgentError as error:
@@ -67,6 +69,13 @@ def check_feasible(campaign: Campaign, station: Station) -> None:
         raise InputRefusedError(
             f"space: some recipe must be within the station's limits, but none was found ({error})"
             + (f"; most often: {reasons}" if reasons else "")
+        ) from error
+    try:
+        sample_space(space, step, seed=0)
+    except AgentError as error:
+        raise InputRefusedError(
+            f"batch: a step needs {step} different recipes that the station could make, but the "
+            f"space holds fewer ({error}); widen it, or make batch smaller"
         ) from error
 
 

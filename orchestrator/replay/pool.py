@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from agents import Objective, PastTrial, create_agent
 from agents.errors import AgentError
-from orchestrator.campaign import UnitError, convert, convert_width
+from orchestrator.campaign import Number, UnitError, convert, convert_width
 from orchestrator.errors import InputRefusedError
 from orchestrator.executor import open_executor
 from orchestrator.ledger import CampaignRow, Ledger
@@ -26,8 +26,8 @@ class Within(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     observable: str
-    value: float
-    tolerance: float = Field(gt=0)
+    value: Number
+    tolerance: Number = Field(gt=0)
     unit: str = ""
 
 
@@ -37,7 +37,7 @@ class BestShare(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     observable: str
     goal: Literal["minimise", "maximise"]
-    share: float = Field(gt=0, le=1)
+    share: Number = Field(gt=0, le=1)
 
 
 class Goal(BaseModel):
