@@ -158,7 +158,7 @@ class Worker:
         if self._unsure:
             for held in self._client.leases(self.name):
                 if not self._outbox.knows(held) and held["state"] == "leased":
-                    return self._held_unknowingly(held)
+                    self._held_unknowingly(held)
             self._unsure = False
         try:
             lease = self._client.lease(self.name, wait=self._poll, lease_s=self._file.lease_s)
@@ -170,20 +170,29 @@ class Worker:
             return None
         return lease
 
-    def _held_unknowingly(self, lease: dict[str, Any]) -> dict[str, Any] | None:
-        """Take up a lease whose grant was lost on its way.
+    def _held_unknowingly(self, lease: dict[str, Any]) -> None:
+        """End a lease of this name that this outbox knows nothing of; it is never run.
 
-        Without the outbox of the process that asked for it, nobody knows whether it ran.
+        Its grant may have been lost on the way, or another process of this name holds it. What
+        nobody took up goes back, and whoever asked for it finds it lost before anything moves.
         """
-        if not self._outbox.fresh:
-            return lease
         said = "the worker's outbox is gone, so nobody knows whether this ran"
+        if not self._outbox.fresh:
+            try:
+                why = "the worker's outbox knows no such lease"
+                self._client.give_back(lease["lease"], lease["fence"], why)
+            except LostLeaseError:
+                return
+            except TransitionError:
+                said = "the worker's outbox knows nothing of this run, which began already"
+            else:
+                self._say(f"{_trials(lease)}: given back, {why}")
+                return
         outcome = failure(int(lease["fence"]), "unknown", "outbox_lost", said)
         self._outbox.begin(lease)
         self._outbox.conclude(lease["lease"], lease["fence"], outcome.route, outcome.body)
         self._say(f"{_trials(lease)}: {said}")
         self._deliver()
-        return None
 
     def _work(self, lease: dict[str, Any]) -> Outcome | None:
         """Run one lease and put its outcome into the outbox; None where nothing ran."""

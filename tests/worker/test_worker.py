@@ -83,13 +83,33 @@ def test_what_a_dead_process_began_is_unknown_and_not_run_again(place: Place) ->
     assert place.bench.runs == 1
 
 
-def test_a_grant_whose_answer_was_lost_is_taken_up(place: Place) -> None:
+def test_a_grant_whose_answer_was_lost_is_offered_again(place: Place) -> None:
     place.server.lose.append("lease")
     with pytest.raises(RemoteError):
         _once(place)
     assert place.state(1) == "dispatched"
     _once(place)
-    assert place.state(1) == "measured" and place.types().count("trial.dispatched") == 1
+    _once(place)
+    assert [place.state(n) for n in (1, 2)] == ["measured", "measured"]
+    assert place.bench.runs == 2, "what was granted to nobody must not be lost, nor run twice"
+
+
+@pytest.mark.parametrize("taken_up", [False, True])
+def test_a_lease_of_another_process_of_the_name_is_never_run(place: Place, taken_up: bool) -> None:
+    """A second worker of one name, or one with a rolled-back outbox, must not dispense again."""
+    with place.outbox() as outbox, Outbox(place.folder / "other.db") as old:
+        old.fresh = False
+        first, second = place.worker(outbox), place.worker(old)
+        first._register()
+        lease = place.server.lease("w1", wait=0.0, lease_s=None)
+        outbox.begin(lease)
+        if taken_up:
+            assert first._take_up(lease)
+        second._turn()
+        assert place.state(2) == "measured" and place.bench.runs == 1
+        assert place.state(1) == ("in_doubt" if taken_up else "approved")
+        if not taken_up:
+            assert not first._take_up(lease), "only one of them may go on"
 
 
 def test_without_its_outbox_a_worker_does_not_know_whether_a_held_lease_ran(place: Place) -> None:
@@ -98,9 +118,9 @@ def test_without_its_outbox_a_worker_does_not_know_whether_a_held_lease_ran(plac
         _once(place)
     (place.folder / "outbox.db").unlink()
     with place.outbox() as outbox:
-        worker = place.worker(outbox)
-        assert not worker._turn()
-    assert place.state(1) == "in_doubt" and place.bench.runs == 0
+        assert place.worker(outbox)._turn()
+    assert place.state(1) == "in_doubt" and place.state(2) == "measured"
+    assert place.bench.runs == 1
 
 
 def _until_broken_off(progress: Callable[[str], None]) -> None:
