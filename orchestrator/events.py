@@ -157,6 +157,7 @@ class TrialAdded(Payload):
     step: int = Field(ge=0)
     recipe: dict[str, Value]
     note: str
+    request: str | None = None  # hash of the caller's key, so that no crash adds it twice
 
 
 class TrialEdited(Payload):

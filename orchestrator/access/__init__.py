@@ -1,7 +1,7 @@
 """Who may do what: tokens with scopes, the trail of what they changed, and answers kept by key."""
 
 from orchestrator.access._audit import AuditRow, audit_page, record_use
-from orchestrator.access._idempotency import Answer, KeyStore
+from orchestrator.access._idempotency import KEPT, Answer, KeyStore
 from orchestrator.access._scopes import SCOPES, Principal, check_scopes, granted
 from orchestrator.access._tokens import (
     NewToken,
@@ -14,6 +14,7 @@ from orchestrator.access._tokens import (
 )
 
 __all__ = [
+    "KEPT",
     "SCOPES",
     "Answer",
     "AuditRow",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -18,6 +17,7 @@ from orchestrator.api._service import (
     Who,
     answer,
     cursor,
+    hash_of_key,
     not_modified,
     read_cursor,
 )
@@ -74,10 +74,8 @@ def create_campaign(request: Request, at: At, who: Who, body: CampaignRequest) -
 
 def _identifier(request: Request, actor: str) -> str | None:
     """Return the identifier that an Idempotency-Key stands for, so that no crash opens two."""
-    key = getattr(request.state, "key", None)
-    if key is None:
-        return None
-    return "c" + hashlib.sha256(f"{actor}\n{request.url.path}\n{key}".encode()).hexdigest()[:16]
+    found = hash_of_key(request, actor)
+    return None if found is None else f"c{found}"
 
 
 def _same(at: Service, identifier: str | None, body: CampaignRequest) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -114,6 +115,14 @@ def not_modified(request: Request, etag: str) -> Response | None:
     return (
         Response(status_code=304, headers={"ETag": f'"{etag}"'}) if f'"{etag}"' in tags else None
     )
+
+
+def hash_of_key(request: Request, actor: str) -> str | None:
+    """Return what an Idempotency-Key stands for in the record, so that no crash does it twice."""
+    key = getattr(request.state, "key", None)
+    if key is None:
+        return None
+    return hashlib.sha256(f"{actor}\n{request.url.path}\n{key}".encode()).hexdigest()[:16]
 
 
 def wanted_version(request: Request) -> str:

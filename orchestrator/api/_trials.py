@@ -21,6 +21,7 @@ from orchestrator.api._service import (
     Who,
     answer,
     cursor,
+    hash_of_key,
     not_modified,
     read_cursor,
     wanted_version,
@@ -89,10 +90,17 @@ def show_trial(request: Request, at: At, c: Campaign, n: Number) -> Response:
     return known or answer(document, etag=tag)
 
 
-def add(at: At, who: Who, c: Campaign, body: RecipeRequest) -> Response:
+def add(request: Request, at: At, who: Who, c: Campaign, body: RecipeRequest) -> Response:
     """Add a recipe of one's own."""
     row = at.ledger.campaign(c)
-    made = add_trial(at.ledger, row.id, body.recipe, body.note, actor=who.actor)
+    made = add_trial(
+        at.ledger,
+        row.id,
+        body.recipe,
+        body.note,
+        actor=who.actor,
+        request=hash_of_key(request, who.actor),
+    )
     return _answer(at, row, made, 201)
 
 

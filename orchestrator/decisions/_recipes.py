@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from agents import Fixed, Value
+from orchestrator.access import KEPT
 from orchestrator.campaign import UnitError, convert
 from orchestrator.decisions._permission import ACTOR, permission
 from orchestrator.errors import ConflictError, InputRefusedError, TransitionError
@@ -69,17 +71,33 @@ def veto_trial(
 
 
 def add_trial(
-    ledger: Ledger, campaign: str, recipe: Mapping[str, Any], note: str, *, actor: str = ACTOR
+    ledger: Ledger,
+    campaign: str,
+    recipe: Mapping[str, Any],
+    note: str,
+    *,
+    actor: str = ACTOR,
+    request: str | None = None,
 ) -> int:
     """Add a recipe of one's own to the present step; return the trial's number.
 
+    Args:
+        ledger: The record.
+        campaign: Which campaign.
+        recipe: The whole recipe.
+        note: Why.
+        actor: Who.
+        request: Hash of the caller's key; the trial that it added already is returned.
+
     Raises:
         InputRefusedError: the recipe leaves the space or the station's limits, the campaign is
-            over, or it holds imported records.
+            over, it holds imported records, or `request` added another recipe.
         ConflictError: another process runs the campaign.
     """
     row = ledger.campaign(campaign)
     complete = read_recipe(row, recipe)
+    if (known := _added_before(ledger, row, complete, request)) is not None:
+        return known
     if row.source == "imported" or row.state == "finished":
         raise InputRefusedError(
             f"a recipe can be added while a campaign may go on, but {row.id} is {row.state}; "
@@ -88,16 +106,45 @@ def add_trial(
     with permission(ledger, row) as token:
         for _ in range(_TRIES):
             count = ledger.event_count(row.id)
+            if (known := _added_before(ledger, row, complete, request)) is not None:
+                return known
             rows = ledger.trials(row.id)
             number = max((t.number for t in rows), default=0) + 1
             step = max((t.step for t in rows), default=0)
-            event = TrialAdded(trial=number, step=step, recipe=complete, note=note)
+            event = TrialAdded(
+                trial=number, step=step, recipe=complete, note=note, request=request
+            )
             try:
                 ledger.append(row.id, event, actor=actor, token=token, after=count)
             except ConflictError:
                 continue
             return number
     raise ConflictError(_BUSY.format(row.id))
+
+
+def _added_before(
+    ledger: Ledger, row: CampaignRow, recipe: Mapping[str, Value], request: str | None
+) -> int | None:
+    """Return the trial that a request added already, while its key is kept.
+
+    Raises:
+        InputRefusedError: it added another recipe.
+    """
+    if request is None:
+        return None
+    for event in ledger.events_of(row.id, ("trial.added",)):
+        added = event.read()
+        if not isinstance(added, TrialAdded) or added.request != request:
+            continue
+        if ledger.time() - datetime.fromisoformat(event.at) > KEPT:
+            continue
+        if added.recipe != recipe:
+            raise InputRefusedError(
+                f"a key stands for one request, but added another recipe as trial {added.trial}; "
+                "take a new key"
+            )
+        return added.trial
+    return None
 
 
 def edit_trial(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from orchestrator import events as ev
+from orchestrator.access import KeyStore
 from orchestrator.ledger import Ledger
 from tests.api.conftest import FLOW, House, bench, bench_file
 from tests.records import created, finished_campaign, proposed
@@ -211,6 +213,29 @@ def test_a_decision_sent_twice_is_made_once(by_hand: House) -> None:
     assert answers[0].content == answers[1].content
     same = [_add(by_hand, 4.0, headers={"Idempotency-Key": "b"}) for _ in range(2)]
     assert same[0].json()["trial"] == same[1].json()["trial"] == 2
+
+
+def test_a_key_outlives_a_kill_between_the_trial_and_its_answer(
+    by_hand: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that retries after a crash must not have its recipe made twice."""
+    key = {"Idempotency-Key": "k"}
+    with monkeypatch.context() as killed:
+        killed.setattr(KeyStore, "finish", _killed)
+        assert _add(by_hand, 3.0, headers=key).status_code == 500
+    with by_hand.ledger.engine.execution_options(write=True).begin() as connection:
+        connection.execute(text("DELETE FROM idempotency"))  # as its claim runs out
+    again = _add(by_hand, 3.0, headers=key)
+    assert (again.status_code, again.json()["trial"]) == (201, 1)
+    assert len(by_hand.ledger.trials("cbench")) == 1
+    assert _add(by_hand, 3.0, headers={"Idempotency-Key": "l"}).json()["trial"] == 2
+    with by_hand.ledger.engine.execution_options(write=True).begin() as connection:
+        connection.execute(text("DELETE FROM idempotency"))
+    assert _add(by_hand, 4.0, headers=key).status_code == 422
+
+
+def _killed(*of: object) -> None:
+    raise RuntimeError("killed")
 
 
 def test_declared_stations_stand_beside_installed_ones(by_hand: House) -> None:
