@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,8 @@ from orchestrator.campaign._units import UnitError, check_unit, convert, convert
 from orchestrator.errors import InputRefusedError
 
 Report = Callable[[str], None]
+# Assumed, because no quantity of a laboratory is larger: there are 1e29 atoms in a cubic metre.
+LARGEST = 1e30
 
 
 def read_station(document: Mapping[str, Any]) -> StationDescription:
@@ -83,7 +84,8 @@ def _observable(entry: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[s
         error = convert_width(_real(se), value, given, unit, spectral=spectral)
     if error is not None and error < 0.0:
         raise ValueError(f"se must not be negative, but got {se}")
-    return {"value": convert(value, given, unit, spectral=spectral), "unit": unit, "se": error}
+    converted = _real(convert(value, given, unit, spectral=spectral))
+    return {"value": converted, "unit": unit, "se": error if error is None else _real(error)}
 
 
 def reported_parameters(
@@ -112,15 +114,17 @@ def reported_parameters(
 def _parameter(entry: Any, declared: Mapping[str, Any]) -> Any:
     value = entry["value"] if isinstance(entry, Mapping) else entry
     unit = str(entry.get("unit", "")) if isinstance(entry, Mapping) else ""
-    if declared["kind"] == "categorical":
+    if declared.get("kind") == "categorical":
         if value not in declared["choices"]:
             options = ", ".join(declared["choices"])
             raise ValueError(f"must be one of {options}, but got {value!r}")
         return value
-    return convert(_real(value), unit, declared["unit"])
+    return _real(convert(_real(value), unit, declared["unit"]))
 
 
 def _real(value: Any) -> float:
-    if isinstance(value, (bool, str)) or not math.isfinite(float(value)):
-        raise ValueError(f"a finite number is wanted, but got {value!r}")
+    if isinstance(value, (bool, str)) or not abs(value) <= LARGEST:
+        raise ValueError(
+            f"a finite number of at most {LARGEST:g} is wanted, but got {str(value)[:40]!r}"
+        )
     return float(value)

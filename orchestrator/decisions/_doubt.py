@@ -12,7 +12,7 @@ from orchestrator.campaign import reported_observables
 from orchestrator.decisions._permission import ACTOR, permission
 from orchestrator.errors import InputRefusedError, NotFoundError
 from orchestrator.events import ObservableRecord, TrialInDoubt, TrialResolved
-from orchestrator.fleet import Fleet
+from orchestrator.fleet import Fleet, read_result
 from orchestrator.ledger import CampaignRow, Ledger, TrialRow
 from orchestrator.loop import analysis_records, measured_event, recorded_campaign, station_of
 from orchestrator.trial import IN_FLIGHT
@@ -140,7 +140,13 @@ def _late(ledger: Ledger, row: CampaignRow, trial: TrialRow, identifier: str) ->
             f"{', '.join(known) or 'none'}"
         )
     found = known[identifier]
-    measurement = found.result.measurement(trial.recipe)
+    if found.attempt > trial.attempt:
+        raise InputRefusedError(
+            f"late_result: {identifier} says it is of attempt {found.attempt}, but trial "
+            f"{trial.number} had {trial.attempt}"
+        )
+    result = read_result(row.station_description, found.result)
+    measurement = result.measurement(trial.recipe)
     station = station_of(recorded_campaign(row), row.station_description)
     try:
         analysis = station.analyse(measurement)
@@ -154,7 +160,7 @@ def _late(ledger: Ledger, row: CampaignRow, trial: TrialRow, identifier: str) ->
         raise InputRefusedError(
             f"late_result: {identifier} gives no observables to adopt: {reasons}"
         )
-    raw, arrays = measured_event(measurement, trial.number, found.attempt, found.result.lab_time)
+    raw, arrays = measured_event(measurement, trial.number, found.attempt, result.lab_time)
     document = {
         "late_result": found.id,
         "lease": found.lease,

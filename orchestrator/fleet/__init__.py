@@ -15,6 +15,7 @@ from orchestrator.fleet._models import (
     WorkerRegistration,
     WorkerRow,
 )
+from orchestrator.fleet._reported import read_result
 from orchestrator.fleet._runner import LoopRunner
 from orchestrator.fleet._served import ServedLoop, proposed_step, proposed_through
 from orchestrator.wire import packed, result_document
@@ -39,5 +40,6 @@ __all__ = [
     "packed",
     "proposed_step",
     "proposed_through",
+    "read_result",
     "result_document",
 ]

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from orchestrator.errors import ConflictError, InputRefusedError, NotFoundError, TransitionError
+from orchestrator.errors import ConflictError, NotFoundError, TransitionError
 from orchestrator.events import (
     BatchMember,
     Payload,
@@ -34,13 +34,13 @@ from orchestrator.fleet._models import (
     WorkerRegistration,
     WorkerRow,
 )
-from orchestrator.fleet._rows import failure_event, lease_of, results_digest, worker_of
+from orchestrator.fleet._reported import read_results
+from orchestrator.fleet._rows import duration, failure_event, lease_of, results_digest, worker_of
 from orchestrator.fleet._statements import COLUMNS, EDGE, LeaseStatements, Row
 from orchestrator.ledger import Chain, Ledger, encoded
 from orchestrator.loop import measured_event
 
 LEASE_S = 60.0
-MAX_LEASE_S = 60.0 * 86_400.0
 PROGRESS = 4000  # characters; room for what a person knows before the rest comes
 UNDER_WAY = ("dispatched", "running")
 
@@ -112,7 +112,7 @@ class Fleet:
         """
         values = {
             "worker": worker,
-            "lease_s": self._duration(lease_s),
+            "lease_s": duration(lease_s, self.lease_s),
             "edge": EDGE,
             "campaign": campaign,
         }
@@ -174,7 +174,7 @@ class Fleet:
             NotFoundError: no such lease.
         """
         values = {"id": lease, "fence": fence, "progress": progress[:PROGRESS]}
-        values["lease_s"] = self._duration(lease_s)
+        values["lease_s"] = duration(lease_s, self.lease_s)
         with self.ledger.writing() as cursor:
             row = self._sql.one(cursor, "beat", values)
             if row is not None:
@@ -203,14 +203,16 @@ class Fleet:
         Raises:
             LeaseLostError: a stale fence; the message names the evidence.
             ConflictError: other results than those that were recorded.
-            InputRefusedError: results that are not one for each attempt, or malformed.
+            InputRefusedError: results that are not one for each attempt, malformed, or of
+                values that the station has no place for; nothing is kept.
             NotFoundError: no such lease.
         """
         digest = results_digest(results)
         with self.ledger.writing() as cursor:
             row = self._end(cursor, lease, fence, "done", digest)
             if row is not None:
-                self._record(self._chain(cursor, row), row, results)
+                station = self._station(cursor, row[1])
+                self._record(self._chain(cursor, row), row, results, station)
                 return LeaseAnswer("done", digest)
         found = self.lease(lease)
         if found.fence == fence and found.state == "done":
@@ -230,15 +232,12 @@ class Fleet:
         values = {"id": lease, "fence": fence, "state": state, "digest": digest}
         return self._sql.one(cursor, "end", values)
 
-    def _record(self, chain: Chain, row: Row, results: Sequence[Result]) -> None:
+    def _record(
+        self, chain: Chain, row: Row, results: Sequence[Result], station: Mapping[str, Any]
+    ) -> None:
         lease = self._held(row, chain)
-        by_key = {(r.trial, r.attempt): r for r in results}
-        wanted = {(m.trial, m.attempt) for m in lease.members}
-        if set(by_key) != wanted or len(results) != len(wanted):
-            raise InputRefusedError(
-                f"a lease needs one result for each attempt {sorted(wanted)}, but got "
-                f"{sorted((r.trial, r.attempt) for r in results)}"
-            )
+        read = read_results(station, lease.members, results)
+        by_key = {(r.trial, r.attempt): r for r in read}
         for m in lease.members:
             given = by_key[m.trial, m.attempt]
             event, arrays = measured_event(
@@ -357,9 +356,9 @@ class Fleet:
 
     def _keep_late(self, lease: Lease, results: Sequence[Result], digest: str) -> list[str]:
         kept = []
-        known = {m.trial for m in lease.members}
         with self.ledger.writing() as cursor:
-            for r in (r for r in results if r.trial in known):
+            station = self._station(cursor, lease.campaign)
+            for r in read_results(station, lease.members, results):
                 key = {"lease": lease.lease, "trial": r.trial, "digest": digest}
                 if same := self._sql.one(cursor, "late_same", key):
                     kept.append(str(same[0]))
@@ -376,14 +375,6 @@ class Fleet:
                 }
                 self._sql.run(cursor, "late", row)
         return kept
-
-    def _duration(self, lease_s: float | None) -> float:
-        wanted = self.lease_s if lease_s is None else float(lease_s)
-        if not 0.0 < wanted <= MAX_LEASE_S:
-            raise InputRefusedError(
-                f"a lease lasts more than 0 and at most {MAX_LEASE_S:g} s, but got {wanted:g} s"
-            )
-        return wanted
 
     def _lost(self, lease: str, fence: int) -> LeaseLostError:
         found = self.lease(lease)
@@ -410,6 +401,11 @@ class Fleet:
         lab_seed = max(int(member[3]) for member in found.values())
         recipes = {trial: member[0] for trial, member in found.items()}
         return lease_of(row, recipes, lab_seed, self._restore(cursor, row))
+
+    def _station(self, cursor: Any, campaign: str) -> Mapping[str, Any]:
+        """Return the description of the station that a campaign was opened with."""
+        row = self._sql.one(cursor, "station", {"campaign": campaign})
+        return {} if row is None else dict(json.loads(row[0]))
 
     def _chain(self, cursor: Any, row: Row) -> Chain:
         """Lock the campaign of a lease that this transaction holds."""

@@ -7,9 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from orchestrator.errors import InputRefusedError
 from orchestrator.events import Payload, TrialAbandoned, TrialFailed, TrialInDoubt, canonical
 from orchestrator.fleet._models import Failure, Lease, Member, Result, WorkerRow
 from orchestrator.fleet._statements import COLUMNS, Row
+
+MAX_LEASE_S = 60.0 * 86_400.0
 
 
 def lease_of(
@@ -58,6 +61,20 @@ def failure_event(failure: Failure, member: Member, state: str) -> Payload:
         )
     reason = f"{failure.reason}: {failure.message}" if failure.message else failure.reason
     return TrialInDoubt(trial=member.trial, attempt=member.attempt, found=state, reason=reason)
+
+
+def duration(lease_s: float | None, otherwise: float) -> float:
+    """Return how long a lease is to last [s].
+
+    Raises:
+        InputRefusedError: no time, or an endless one.
+    """
+    wanted = otherwise if lease_s is None else float(lease_s)
+    if not 0.0 < wanted <= MAX_LEASE_S:
+        raise InputRefusedError(
+            f"a lease lasts more than 0 and at most {MAX_LEASE_S:g} s, but got {wanted:g} s"
+        )
+    return wanted
 
 
 def worker_of(row: Row) -> WorkerRow:

@@ -97,6 +97,7 @@ _SQL = {
         SELECT t.recipe, t.state, t.attempt, c.lab_seed, c.state
         FROM trial t JOIN campaign c ON c.id = t.campaign
         WHERE t.campaign = :campaign AND t.number = :number""",
+    "station": "SELECT station_description FROM campaign WHERE id = :campaign",
     "restore": """
         SELECT station_state FROM trial
         WHERE campaign = :campaign AND station_state IS NOT NULL AND (lab = :lab OR lab IS NULL)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from orchestrator import events as ev
 from orchestrator.campaign import from_resolved
-from orchestrator.fleet import Fleet
+from orchestrator.fleet import Fleet, ServedLoop
 from orchestrator.fleet._offers import Offers
 from orchestrator.ledger import check_integrity
 from orchestrator.replay import verify_campaign
@@ -211,3 +211,54 @@ def test_a_malformed_result_changes_nothing(lab: House) -> None:
         assert answer.status_code == 422, (results, answer.text)
     assert lab.ledger.trial("cbench", 1).state == "dispatched"
     assert lab.ask("POST", "/v1/leases", {"worker": "nobody"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"achieved": {"x": "hot"}},
+        {"achieved": {"x": 1e308}},
+        {"achieved": {"x": 10**400}},
+        {"achieved": {"y": 3.0}},
+        {"conditions": {"peak": {"value": 1e308, "unit": "nm"}}},
+        {"conditions": {"peak": {"value": "512", "unit": "nm"}}},
+        {"conditions": {"peak": {"value": 512.0, "unit": "s"}}},
+        {"conditions": {"peak": {"value": 512.0, "unit": "nm", "se": -1.0}}},
+        {"attempt": 7},
+        {"attempt": 2**63},
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_nothing_is_kept_that_an_agent_could_not_learn_from(
+    lab: House, odd: dict[str, Any], late: bool
+) -> None:
+    """One such value once ended its campaign for ever, for the record cannot be taken back."""
+    lease = take(lab)
+    if late:
+        lapse(lab)
+    body = result(lease)
+    body["results"][0] |= odd
+    count = lab.ledger.event_count("cbench")
+    answer = lab.ask("PUT", f"/v1/leases/{lease['lease']}/result", body)
+    assert answer.status_code == 422, answer.text
+    assert lab.ledger.event_count("cbench") == count
+    assert Fleet(lab.ledger).late_results("cbench", 1) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "unit"), [(1239.841984 / 512.0, "eV"), (0.512, "um"), (512.0, "")]
+)
+def test_a_measurement_in_another_unit_is_the_measurement(
+    lab: House, value: float, unit: str
+) -> None:
+    """A good value in eV must not become a failed recipe."""
+    lease = take(lab)
+    body = result(lease)
+    body["results"][0]["conditions"] = {"peak": {"value": value, "unit": unit}}
+    assert lab.ask("PUT", f"/v1/leases/{lease['lease']}/result", body).status_code == 200
+    with lab.ledger.acquire("cbench") as owner:
+        ServedLoop(lab.ledger, "cbench", owner.token).tick()
+    trial = lab.ledger.trial("cbench", 1)
+    assert trial.state == "completed"
+    assert trial.observables["peak"].value == pytest.approx(512.0)
+    assert verify_campaign(lab.ledger, "cbench").findings == []
