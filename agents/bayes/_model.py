@@ -20,6 +20,9 @@ from agents.encoding import Array, Encoding, Indices
 from agents.history import PastTrial
 
 FEASIBILITY = "(feasible)"
+LARGEST = 1e100  # its square is still a number
+# Beside a value that is this many times the typical one, all others are one number in doubles.
+BEYOND = 1e12
 
 
 class Processes(Model):
@@ -82,12 +85,13 @@ def learn(
     Feasibility is a process through +1 (every value came) and -1 (failed, rejected, or completed
     without one of the observables); its output above zero counts as feasible. Among given
     candidates, which are records, a value may be missing for any reason and says nothing.
-    Where several labs measured, each has an offset of its own in every observable.
+    Where several labs measured, each has an offset of its own in every observable. A value that
+    no arithmetic can hold beside the others is set aside, so that no slip ends a campaign.
     """
     found: dict[str, Process] = {}
     inputs = Inputs(encoding)
     for name in observables:
-        seen = [t for t in history if t.state == "completed" and name in t.observables]
+        seen = _comparable(name, history)
         values = np.array([t.observables[name].value for t in seen])
         if len(seen) < 2:
             continue
@@ -102,6 +106,19 @@ def learn(
             columns(encoding, tried), labels, np.zeros(len(tried)), inputs.groups, inputs
         )
     return Processes(found)
+
+
+def _comparable(name: str, history: Sequence[PastTrial]) -> list[PastTrial]:
+    """Return the trials whose value of an observable can be told apart from the others'."""
+    seen = [t for t in history if t.state == "completed" and name in t.observables]
+    if not seen:
+        return []
+    sizes = np.abs([t.observables[name].value for t in seen])
+    errors = np.abs([t.observables[name].se for t in seen])
+    typical = float(np.quantile(sizes, 0.5, method="lower"))
+    limit = min(BEYOND * typical, LARGEST) if typical > 0.0 else LARGEST
+    usable = (sizes <= limit) & (errors <= LARGEST)
+    return [t for t, kept in zip(seen, usable, strict=True) if kept]
 
 
 def gave_all(trial: PastTrial, observables: Sequence[str]) -> bool:
