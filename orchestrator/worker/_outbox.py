@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from orchestrator.errors import ConflictError, InputRefusedError
 
 Route = Literal["result", "fail", "return"]
 KEPT = 1000
 """Entries that were acknowledged and are kept, without their bodies, for people to look at."""
+_COLUMNS = "lease, fence, document, route, body, answer"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -148,16 +149,41 @@ class Outbox:
         """Return the outcomes that nobody acknowledged, oldest first."""
         return self._entries("route IS NOT NULL AND answer IS NULL")
 
+    def set_aside(self) -> list[str]:
+        """Take rows that cannot be read out of the way; they stay, and each is described."""
+        found = []
+        rows = self._database.execute(f"SELECT {_COLUMNS} FROM run WHERE answer IS NULL")
+        for row in rows.fetchall():
+            try:
+                _entry(row)
+            except (ValueError, TypeError, KeyError) as error:
+                what = f"lease {row[0]}, fence {row[1]}"
+                self.refuse(row[0], row[1], f"damaged: {error}")
+                found.append(f"{what}: {error}")
+        return found
+
     def entries(self) -> list[Entry]:
         """Return everything, oldest first."""
         return self._entries("1")
 
     def _entries(self, condition: str) -> list[Entry]:
         rows = self._database.execute(
-            f"SELECT lease, fence, document, route, body, answer FROM run WHERE {condition} "
-            "ORDER BY number"
+            f"SELECT {_COLUMNS} FROM run WHERE {condition} ORDER BY number"
         )
-        return [
-            Entry(lease, fence, json.loads(document), route, json.loads(body or "null"), answer)
-            for lease, fence, document, route, body, answer in rows
-        ]
+        return [_entry(row) for row in rows]
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    """Read a row.
+
+    Raises:
+        ValueError, TypeError, KeyError: a damaged one.
+    """
+    lease, fence, text, route, body_text, answer = row
+    document, body = json.loads(text), json.loads(body_text or "null")
+    [m["trial"] for m in document["members"]], document["campaign"]
+    if route not in (None, *get_args(Route)):
+        raise ValueError(f"there is no route {route!r}")
+    if answer is None and route is not None and not isinstance(body, dict):
+        raise ValueError("its body is not what a worker reports")
+    return Entry(lease, fence, document, route, body, answer)

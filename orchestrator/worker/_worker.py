@@ -92,6 +92,11 @@ class Worker:
             DotpilotError: the station needs a person, or failed in an unexpected way; what is
                 known of the trial was reported, or waits in the outbox.
         """
+        for damaged in self._outbox.set_aside():
+            self._say(
+                f"DAMAGED: a row of {self._outbox.path} cannot be read and is set aside; it is "
+                f"kept there, and its trial comes into doubt as its lease runs out: {damaged}"
+            )
         try:
             while not self._stop.is_set():
                 try:
@@ -297,7 +302,7 @@ class Worker:
         elif entry.route == "fail":
             found = self._client.send_failure(entry.lease, body)
         else:
-            found = self._client.give_back(entry.lease, entry.fence, str(body["reason"]))
+            found = self._client.give_back(entry.lease, entry.fence, str(body.get("reason", "")))
         return str(found["state"])
 
     def _not_taken(self, entry: Entry, error: InputRefusedError) -> None:

@@ -260,6 +260,36 @@ def test_an_outbox_must_be_one(tmp_path: Path) -> None:
         Outbox(tmp_path / "text")
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "body = '{'",
+        "body = '[]'",
+        "body = NULL",
+        "route = 'nowhere'",
+        "route = NULL, document = '{'",
+        "document = '{}'",
+    ],
+)
+def test_a_damaged_row_holds_nothing_back(place: Place, damage: str) -> None:
+    """One row that cannot be read must not keep the results after it from the server."""
+    with place.outbox() as outbox:
+        place.worker(outbox)._register()
+        for _ in range(2):
+            lease = place.server.lease("w1", wait=0.0, lease_s=None)
+            outbox.begin(lease)
+            body = {"fence": lease["fence"], "reason": "nothing moved"}
+            outbox.conclude(lease["lease"], lease["fence"], "return", body)
+        outbox._database.execute(f"UPDATE run SET {damage} WHERE number = 1")
+        worker = place.worker(outbox)
+        worker.drain("test")
+        worker.run()
+        assert outbox.unsent() == [] and outbox.unfinished() == []
+        kept = outbox._database.execute("SELECT answer FROM run ORDER BY number").fetchall()
+    assert kept[0][0].startswith("damaged") and kept[1:] == [("offered",)]
+    assert sum("DAMAGED" in line for line in place.said) == 1
+
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
