@@ -140,12 +140,14 @@ class Ledger:
         Raises:
             RecordError: the first event does not create the campaign.
             NotFoundError, TransitionError: events that do not follow from each other.
-            ConflictError: there is a campaign of this identifier.
+            ConflictError: there is a campaign of this identifier, or another of this name.
         """
         drawn = "c" + "".join(secrets.choice(_ALPHABET) for _ in range(9))
         campaign = drawn if identifier is None else identifier
         events, tables = follow(campaign, payloads, self.now(), actor)
         rows = encoded(arrays)
+        if identifier is not None:
+            self._refuse_name_of_another(identifier)
         with write_cursor(self.engine) as cursor:
             if self._statements.head(cursor, campaign) is not None:
                 raise ConflictError(
@@ -153,6 +155,22 @@ class Ledger:
                 )
             first_events(self._statements, cursor, events, tables, rows)
         return campaign
+
+    def _refuse_name_of_another(self, identifier: str) -> None:
+        """Keep an identifier from taking over what people call another campaign.
+
+        Raises:
+            ConflictError: another campaign has it for its name.
+        """
+        c = t.campaign.c
+        query = select(c.id).where(c.name == identifier, c.id != identifier).limit(1)
+        with self.engine.connect() as connection:
+            found = connection.execute(query).scalar()
+        if found is not None:
+            raise ConflictError(
+                f"an identifier may not be another campaign's name, but {found} is called "
+                f"{identifier!r}; take another"
+            )
 
     def append(
         self,

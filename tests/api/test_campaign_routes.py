@@ -100,6 +100,17 @@ def test_a_campaign_is_opened_once_however_often_it_is_sent(house: House, ledger
     assert {c.dispatch for c in ledger.campaigns()} == {"fleet"}
 
 
+def test_an_identifier_does_not_take_another_campaign_s_name(by_hand: House) -> None:
+    """Whoever speaks of a campaign by its name must not reach another one from then on."""
+    one = by_hand.ask("POST", "/v1/campaigns", {"file": bench_file(name="victim")}).json()
+    again = {"file": bench_file(name="other"), "id": "victim"}
+    assert by_hand.ask("POST", "/v1/campaigns", again).status_code == 409
+    assert by_hand.get("/v1/campaigns/victim")["campaign"] == one["campaign"]
+    own = {"file": bench_file(name="itself"), "id": "itself"}
+    made = [by_hand.ask("POST", "/v1/campaigns", own).status_code for _ in range(2)]
+    assert made == [201, 201]
+
+
 def test_mistakes_of_a_file_have_their_places(house: House, ledger: Ledger) -> None:
     bad = {**FLOW, "budget": {}, "agent": {"name": "oracle"}}
     bad["space"] = [{"name": "flow_velocity", "low": 1, "high": 60, "unit": "mm/s"}]
