@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
+
 from instruments import feasibility, flow_line
 from instruments.bench import Bench
 from instruments.capabilities import Carrier, FlowRig
@@ -139,6 +141,7 @@ class FlowSynthesisStation:
             InstrumentError: every device that cannot be reached or identified.
         """
         if self._wiring.parts and self._bench is None:
+            _compile(self._plant())
             bench = self.bench()
             bench.open_whole()
             self._bench = bench
@@ -233,6 +236,17 @@ class FlowSynthesisStation:
         if self._parameters.seed is None:
             return 1.0
         return math.exp(-self._parameters.flow["lamp_drift"] * self.lab_time / 86400.0)
+
+
+def _compile(plant: FlowPlant) -> None:
+    """Have the models compiled before a device that they stand behind is waited for."""
+    for stock in ("lead_bromide", "caesium_c18", "zinc_iodide_acid"):
+        plant.set_flow(stock, 5.0)
+    plant.advance(600.0)
+    light = np.array([450.0, 500.0])
+    plant.emission(light)
+    plant.absorbance(light)
+    plant.decay(np.array([0.0, 1.0]))
 
 
 def _laboratory(lab: Mapping[str, Any] | None) -> tuple[int | None, Model]:

@@ -16,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from instruments.detectors import PIXELS, WAVELENGTHS
 from instruments.errors import InstrumentError
 
 HEADER = struct.Struct("<HHHHLL6sBB16sL")
@@ -23,20 +24,9 @@ FOOTER = struct.Struct("<16sL")
 START, VERSION, END = 0xC0C1, 0x1100, 0xC2C3C4C5
 RESPONSE, ACK, ACK_WANTED, NACK = 0x1, 0x2, 0x4, 0x8
 UNKNOWN, WRONG_LENGTH, INVALID, NOT_READY = 2, 5, 6, 7  # error numbers
-PIXELS = 2068
 MICROSECONDS = (6_000, 10_000_000)
 MOST_SCANS = 5000  # assumed, because no document at hand names the HDX's own limit
 PRODUCT = 0x2003
-# Single-precision coefficients whose polynomial over the pixel number is a line from 350 to
-# 1000 nm within 5e-7 nm: the higher ones make up for the rounded slope.
-WAVELENGTHS = (
-    350.0,
-    0.31446540355682373,
-    2.0307465778413025e-11,
-    -2.652004423085285e-14,
-    1.4252350078429494e-17,
-    -2.7081695345562224e-21,
-)
 
 
 class Scan(Protocol):

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from instruments.capabilities import Clock, Exposure, Light, LightPath
+from instruments.detectors import PIXELS, WAVELENGTHS
 from instruments.errors import InstrumentError
 from instruments.simulated.flow import Plant, SimulatedInstrument
 from instruments.simulated.lights import SimulatedLights
 
 Array = NDArray[np.float64]
-AXIS: Array = np.linspace(350.0, 1000.0, 2068)
+AXIS: Array = WAVELENGTHS[0] + WAVELENGTHS[1] * np.arange(PIXELS, dtype=np.float64)
 PIXEL = float(AXIS[1] - AXIS[0])  # nm
 POINT_SPREAD = 1.5  # nm FWHM
 DARK_RATE = 15.0  # electrons per second and pixel

@@ -8,7 +8,7 @@ import pytest
 
 from tests.cli.test_commands import Run, run, small  # noqa: F401 fixtures
 
-WIRED = Path(__file__).parents[2] / "examples" / "stations" / "flow_harvard.yaml"
+WIRED = Path(__file__).parents[2] / "examples" / "stations" / "flow_harvard_ocean_eurotherm.yaml"
 
 
 @pytest.fixture
