@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tokenize
 from functools import cache
@@ -67,11 +68,14 @@ def _to(quantity: pint.Quantity[float], target: pint.Unit, unit: str, declared: 
     import pint
 
     try:
-        return float(quantity.to(target).magnitude)
+        value = float(quantity.to(target).magnitude)
     except (pint.errors.PintError, ArithmeticError) as error:  # such as a difference in degrees
         raise UnitError(
             f"the unit must convert to {declared or 'dimensionless'!r}, but got {unit!r}: {error}"
         ) from error
+    if math.isinf(value):
+        raise UnitError(f"a value must be a number in {declared!r}, but {quantity} is none")
+    return value
 
 
 def convert_width(

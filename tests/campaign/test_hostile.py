@@ -10,7 +10,13 @@ import pytest
 
 from agents import Continuous, Feature, Space
 from agents.features import feature_problems, feature_value
-from orchestrator.campaign import UnitError, check_campaign, check_unit, convert
+from orchestrator.campaign import (
+    UnitError,
+    check_campaign,
+    check_unit,
+    convert,
+    reported_observables,
+)
 from orchestrator.campaign._linear import ConstraintError, parse_constraint
 from orchestrator.errors import InputRefusedError
 from tests.loop.campaigns import SMALL
@@ -81,4 +87,24 @@ def test_a_constraint_on_a_choice_held_at_its_default_is_refused() -> None:
     space = [p for p in SMALL["space"] if p["name"] in ("lead_concentration", "flow_velocity")]
     document = changed(space=space, constraints=["halide_salt <= 1"])
     with pytest.raises(InputRefusedError, match="'halide_salt' is not a numeric parameter"):
+        check_campaign(document)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{"value": 10**400}, {"value": 1e308, "unit": "km"}, {"value": 1, "unit": "9**9**9"},
+     {"value": 500, "unit": "nm", "se": 10**400}, {"value": 500, "unit": "("}],
+)  # fmt: skip
+def test_what_a_person_reports_is_refused_where_no_double_holds_it(entry: dict[str, Any]) -> None:
+    problems: list[str] = []
+    declared = [{"name": "peak", "unit": "nm", "spectral": True}]
+    assert reported_observables(declared, {"peak": entry}, problems.append) == {}
+    assert problems
+
+
+@pytest.mark.parametrize("value", [10**400, float("inf")])
+def test_a_range_that_no_double_holds_is_refused(value: float) -> None:
+    document = changed()
+    document["space"][1]["high"] = value
+    with pytest.raises(InputRefusedError, match=r"space\[1\]"):
         check_campaign(document)
