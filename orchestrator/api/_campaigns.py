@@ -169,11 +169,9 @@ def view(
 
 def verify(at: At, c: Campaign, body: VerifyRequest | None = None) -> Response:
     """Check chain, read tables, observables and proposals; nothing is changed."""
-    how = body or VerifyRequest()
-    found = verify_campaign(
-        at.ledger,
-        at.ledger.campaign(c).id,
-        tolerance=how.tolerance,
-        proposals=how.proposals,
-    )
+    how, row = body or VerifyRequest(), at.ledger.campaign(c)
+    with at.verifications.turn("verification"):  # heartbeats need the threads that these would
+        found = verify_campaign(
+            at.ledger, row.id, tolerance=how.tolerance, proposals=how.proposals
+        )
     return answer(found.document())

@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from agents.errors import AgentError
 from instruments import InstrumentError
 from orchestrator import errors as e
+from orchestrator.api._turns import BusyError
 
 MEDIA_TYPE = "application/problem+json"
 Detail = Mapping[str, str]
@@ -100,6 +101,8 @@ def refusal(path: str, error: Exception) -> Response:
         return problem(path, 503, "database", detail, headers={"Retry-After": "1"})
     if isinstance(error, RequestError):
         return http_problem(path, error.status, detail=str(error))
+    if isinstance(error, BusyError):
+        return problem(path, 503, "busy", str(error), headers={"Retry-After": "5"})
     status = next(code for kind, code in _STATUS if isinstance(error, kind))
     headers = {"WWW-Authenticate": 'Bearer realm="dotpilot"'} if status == 401 else {}
     texts = error.problems if isinstance(error, e.InputRefusedError) else []

@@ -15,6 +15,7 @@ from orchestrator.access import KeyStore, Principal
 from orchestrator.api._feed import Feed
 from orchestrator.api._problems import RequestError
 from orchestrator.api._session import SingleUser
+from orchestrator.api._turns import Turns
 from orchestrator.fleet import LEASE_S, Fleet
 from orchestrator.ledger import Ledger, event_counts, offer_mark
 
@@ -32,6 +33,7 @@ class Service:
     keepalive_s: float = KEEPALIVE_S
     lease_s: float = LEASE_S
     streams: int = 0
+    verifications: Turns = field(default_factory=Turns)
     fleet: Fleet = field(init=False)
     keys: KeyStore = field(init=False)
     feed: Feed = field(init=False)

@@ -146,8 +146,7 @@ class Ledger:
         campaign = drawn if identifier is None else identifier
         events, tables = follow(campaign, payloads, self.now(), actor)
         rows = encoded(arrays)
-        if identifier is not None:
-            self._refuse_name_of_another(identifier)
+        self._refuse_name_of_another(campaign)
         with write_cursor(self.engine) as cursor:
             if self._statements.head(cursor, campaign) is not None:
                 raise ConflictError(
@@ -157,11 +156,7 @@ class Ledger:
         return campaign
 
     def _refuse_name_of_another(self, identifier: str) -> None:
-        """Keep an identifier from taking over what people call another campaign.
-
-        Raises:
-            ConflictError: another campaign has it for its name.
-        """
+        """Keep an identifier from taking over what people call another campaign."""
         c = t.campaign.c
         query = select(c.id).where(c.name == identifier, c.id != identifier).limit(1)
         with self.engine.connect() as connection:

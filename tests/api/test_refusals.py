@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 import pytest
 from sqlalchemy import text
 
 from orchestrator.api import create_app
+from orchestrator.api._turns import Turns
 from orchestrator.errors import SchemaError
 from orchestrator.ledger import Ledger
 from orchestrator.ledger._schema import migrate
 from tests.api.conftest import House, bench_file
+from tests.records import created
+from tests.worker.doubles import wait_for
 
 JSON = {"Content-Type": "application/json"}
 
@@ -143,6 +147,22 @@ def test_what_watches_the_service(house: House, ledger: Ledger) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = 'v0_1_0'"))
     answer = house.ask("GET", "/readyz", token=None)
     assert answer.status_code == 503 and "dotpilot db upgrade" in answer.json()["detail"]
+
+
+def test_verifications_leave_the_threads_to_everybody_else(house: House, ledger: Ledger) -> None:
+    """Sixty at once held every thread, and heartbeats came too late to keep their leases."""
+    path = f"/v1/campaigns/{ledger.create_campaign(created('n'), actor='test')}/verify"
+    turns = house.app.state.service.verifications = Turns(most=2)
+    waiting: list[int] = []
+    thread = threading.Thread(target=lambda: waiting.append(house.ask("POST", path).status_code))
+    with turns.turn("verification"):
+        thread.start()
+        wait_for(lambda: not turns.room)
+        answer = house.ask("POST", path)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+        assert answer.json()["type"] == "urn:dotpilot:busy" and waiting == []
+    thread.join(20)
+    assert waiting == [200] and house.ask("POST", path).status_code == 200
 
 
 def test_an_old_database_is_not_served(ledger: Ledger) -> None:
