@@ -138,6 +138,19 @@ def test_a_late_result_that_says_nothing_is_not_adopted(lab: House) -> None:
     assert lab.ledger.trial("cbench", 1).state == "in_doubt"
 
 
+def test_evidence_of_an_attempt_that_never_was_is_not_adopted(lab: House) -> None:
+    """Databases hold such evidence from before it was refused."""
+    lease = take(lab)
+    lapse(lab)
+    lab.ask("PUT", f"/v1/leases/{lease['lease']}/result", result(lease))
+    with lab.ledger.engine.execution_options(write=True).begin() as connection:
+        connection.execute(text("UPDATE late_result SET attempt = 7"))
+    (late,) = Fleet(lab.ledger).late_results("cbench", 1)
+    decision = {"decision": "adopt", "note": "x", "late_result": late.id}
+    answer = lab.ask("POST", "/v1/campaigns/cbench/trials/1/resolve", decision)
+    assert answer.status_code == 422 and "attempt 7" in answer.json()["detail"]
+
+
 def test_what_is_leased_cannot_be_decided_on(lab: House) -> None:
     """Only the end of the lease makes a doubt of it; a decision before would race the result."""
     take(lab)
