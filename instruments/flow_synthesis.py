@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -96,7 +97,7 @@ class FlowSynthesisStation:
             self._parameters = FlowParameters(
                 parameters.materials, parameters.own, parameters.seed
             )
-        self._plant_now: FlowPlant | None = None
+        self._truth: dict[str, float] = {}
         self._settings = settings or FlowSettings()
         self._stocks = flow_line.all_stocks()
         self._inlets = {s.name: Composition(**asdict(s.contents)) for s in self._stocks}
@@ -172,10 +173,16 @@ class FlowSynthesisStation:
         problems = self.check(recipe)
         if problems:
             raise RecipeRefusedError(problems)
-        plant = self._plant_now = self._plant()
+        plant = self._plant()
         rig = self._build_rig(plant, key)
         self._rig = rig
-        procedure = FlowProcedure(rig, flow_line.GEOMETRY, self._settings, progress)
+        self._truth = {}
+
+        def measured() -> None:
+            # of a copy, so that to look does not change what the plant holds ready
+            self._truth = {n: float(v) for n, v in copy(plant).truth().items()}
+
+        procedure = FlowProcedure(rig, flow_line.GEOMETRY, self._settings, progress, measured)
         try:
             record = procedure.run(_plan(recipe))
         except TrialFailedError as error:
@@ -189,10 +196,8 @@ class FlowSynthesisStation:
         return analyse_flow(measurement)
 
     def truth(self) -> Mapping[str, float]:
-        """Return the hidden state that the last run ended with, as plain numbers by name."""
-        if self._plant_now is None:
-            return {}
-        return {name: float(value) for name, value in self._plant_now.truth().items()}
+        """Hidden state of the stream that the last run measured; empty where none was."""
+        return dict(self._truth)
 
     def close(self) -> None:
         """Bring every instrument to its safe state and let go of it."""

@@ -140,6 +140,7 @@ class FlowProcedure:
         geometry: The line as built.
         settings: How to carry the procedure out.
         progress: Told in words what is being done.
+        measured: Called once the stream has been read, before anything is moved again.
     """
 
     def __init__(
@@ -148,9 +149,11 @@ class FlowProcedure:
         geometry: FlowGeometry,
         settings: FlowSettings,
         progress: Progress | None = None,
+        measured: Callable[[], None] | None = None,
     ) -> None:
         self.rig, self.geometry, self.settings = rig, geometry, settings
         self._say: Progress = progress or (lambda _: None)
+        self._measured: Callable[[], None] = measured or (lambda: None)
 
     def run(self, plan: FlowPlan) -> FlowRecord:
         """Make and measure one plan.
@@ -182,6 +185,7 @@ class FlowProcedure:
         waits, warnings = self.wait_for_steady_state(plan)
         spectra = (*self.emission(), *self.absorption(*lamp))
         flows, readings = self.read_back(plan)
+        self._measured()
         if extras is not None:
             wanted = Wanted(plan.scan, plan.position, plan.lines, plan.photons)
             readings_of = FurtherReadings(self.rig, extras, self._say)

@@ -10,11 +10,17 @@ from instruments import flow_line
 from instruments.errors import InstrumentError, RecipeRefusedError
 from instruments.flow_synthesis import FlowSynthesisStation
 from instruments.station import AttemptKey, Measurement, Spectrum
+from surrogate_sim.materials import HC, emission_energy
+from surrogate_sim.parameters import nominal
 
 REFERENCE = {p.name: p.default for p in flow_line.PARAMETERS if p.when is None}
 SALTED = {p.name: p.default for p in flow_line.PARAMETERS} | {"halide_salt": "ZnCl2"}
 HOT = REFERENCE | {"solvent": "octadecene", "temperature": 150.0, "flow_velocity": 15.0}
 GAS = REFERENCE | {"flow_format": "gas_liquid"}
+
+
+def emission(edge):
+    return HC / float(emission_energy(edge, constants=nominal().materials))
 
 
 def opened(lab=None, seed=0, state=None):
@@ -298,3 +304,14 @@ def test_zinc_salts_shift_the_emission_both_ways():
     plain = peak(REFERENCE, 1)
     assert peak(SALTED, 2) < plain - 10.0
     assert peak(SALTED | {"halide_salt": "ZnI2"}, 3) > plain + 10.0
+
+
+def test_hidden_state_is_that_of_the_measured_stream_and_not_of_the_stopped_line():
+    # a line at rest is single phase, where mixing is far slower and dots come out larger
+    station = opened()
+    measurement = station.run(GAS | {"flow_velocity": 100.0}, AttemptKey(1, 1))
+    seen = station.analyse(measurement).observables["peak_emission"].value
+    one_phase = opened()
+    one_phase.run(REFERENCE | {"flow_velocity": 100.0}, AttemptKey(1, 1))
+    assert station.truth()["edge"] < one_phase.truth()["edge"]
+    assert emission(station.truth()["edge"]) == pytest.approx(seen, abs=3.0)
