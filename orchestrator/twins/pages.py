@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import re
 import sys
 from collections.abc import Mapping
 from importlib import resources
@@ -79,6 +80,12 @@ def _overview(board: Mapping[str, Any]) -> str:
             "Filled marks are held out. A number stands where it lies in its band, from −1 to 1;",
             "squares are bound on one side only.",
             "",
+            "In the last column, constants are those that any C row fixed, and numbers are all that",
+            "C rows are judged on, those of rows that moved to C later included. The least squares",
+            "behind a twin used fewer of both; the page of its station says which.",
+            "",
+            'What the names of sources mean, from "seed 000" on, is on [their page](sources.md).',
+            "",
             "## Ask one",
             "",
             "```sh",
@@ -123,10 +130,11 @@ def _twin_page(twin: Twin, board: Mapping[str, Any]) -> str:
         _NOTICE,
         f"# Twin `{twin.name}`",
         "",
-        f"{twin.paper} (seed {twin.seed}).",
+        f"{twin.paper} ([seed {twin.seed}](sources.md)).",
         f"What it models in words, its parameters, observables and instruments are on the page of "
         f"the [station](./{twin.name.replace('_', '-')}.md);",
-        "the words of the table below are explained with [all twins](twins.md).",
+        "the words of the table below are explained with [all twins](twins.md), and the names of",
+        'sources, such as "physics specification 3.4" and "audit A3", on [their page](sources.md).',
         "",
         f"![What it gives beside the paper](../images/twins/{twin.name}.png)",
         "",
@@ -160,7 +168,16 @@ def _row(row: Mapping[str, Any]) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("*", "\\*").replace("\\*\\*no\\*\\*", "**no**")
+    return _outside(text.replace("|", "\\|"), "*").replace("\\*\\*no\\*\\*", "**no**")
+
+
+def _outside(text: str, special: str) -> str:
+    """Escape special characters of Markdown, but not in code spans, which show them as they are."""
+    parts = re.split(r"(`[^`]*`)", text)
+    for index in range(0, len(parts), 2):
+        for mark in special:
+            parts[index] = parts[index].replace(mark, "&lt;" if mark == "<" else f"\\{mark}")
+    return "".join(parts)
 
 
 def _reasons(rows: list[Mapping[str, Any]]) -> list[str]:
@@ -197,7 +214,7 @@ def _text(docstring: str | None, first: bool = False) -> str:
     paragraphs = (docstring or "").split("\n\n")
     kept = [p for p in paragraphs if not p.lstrip().startswith(("Args:", "Returns:", "Raises:"))]
     joined = " ".join(" ".join(p.split()) for p in (kept[:1] if first else kept))
-    return joined.replace("*", "\\*").replace("_", "\\_").replace("[", "\\[").replace("<", "&lt;")
+    return _outside(joined.replace("``", "`"), "*_[<")
 
 
 def _constants(twin: Twin) -> list[str]:
@@ -232,7 +249,7 @@ def _constant(name: str, constant: Constant) -> str:
 
 
 def _plain(text: str) -> str:
-    return _cell(text).replace("_", "\\_").replace("[", "\\[").replace("<", "&lt;")
+    return _outside(text.replace("|", "\\|"), "*_[<")
 
 
 def rounded(value: Any) -> Any:
