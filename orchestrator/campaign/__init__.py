@@ -18,6 +18,7 @@ from orchestrator.campaign._outcome import (
     trials_without_improvement,
 )
 from orchestrator.campaign._units import UnitError, check_unit, convert, convert_width
+from orchestrator.campaign._words import said
 
 __all__ = [
     "Campaign",
@@ -37,6 +38,7 @@ __all__ = [
     "read_station",
     "reported_observables",
     "reported_parameters",
+    "said",
     "target_reached",
     "trials_without_improvement",
 ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -25,17 +24,11 @@ from orchestrator.campaign._file import (
 from orchestrator.campaign._model import Campaign
 from orchestrator.campaign._objectives import resolve_objectives
 from orchestrator.campaign._space import resolve_space
+from orchestrator.campaign._words import models_in, nearest, said
 from orchestrator.errors import InputRefusedError
 
 T = TypeVar("T", bound=BaseModel)
 Report = Callable[[str], None]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean ...?" or the list of what is known."""
-    options = sorted(known)
-    near = difflib.get_close_matches(name, options, 1, 0.5)
-    return f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(options)}"
 
 
 def check_campaign(
@@ -88,17 +81,14 @@ def _fields(document: Mapping[str, Any], report: Report) -> dict[str, Any]:
             values[key] = TypeAdapter(kind).validate_python(raw)
         except ValidationError as error:
             values[key] = None
-            _say(error, key, report)
+            _say(error, key, report, *models_in(kind))
     return values
 
 
-def _say(error: ValidationError, where: str, report: Report) -> None:
+def _say(error: ValidationError, where: str, report: Report, *models: type[BaseModel]) -> None:
     for item in error.errors(include_url=False):
         path = ".".join([where, *(str(p) for p in item["loc"])])
-        message = item["msg"].removeprefix("Value error, ")
-        given = item["input"]
-        shown = "" if isinstance(given, (dict, list)) else f", but got {given!r}"
-        report(f"{path}: {message[0].lower()}{message[1:]}{shown}")
+        report(f"{path}: {said(item, *models)}")
 
 
 def _items(raw: list[Any] | None, key: str, model: type[T], report: Report) -> list[T]:
@@ -111,7 +101,7 @@ def _items(raw: list[Any] | None, key: str, model: type[T], report: Report) -> l
         try:
             found.append(model.model_validate(item))
         except ValidationError as error:
-            _say(error, where, report)
+            _say(error, where, report, model)
     return found
 
 

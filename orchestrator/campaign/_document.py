@@ -78,7 +78,8 @@ def read_document(path: Path) -> dict[str, Any]:
         TypeError,
         ArithmeticError,
     ) as error:  # the latter of a tag on a value that it does not fit, such as `!!int ""`
-        raise InputRefusedError(f"{path} must be YAML or JSON: {error}") from error
+        words = str(error).replace('"<unicode string>"', f'"{path}"')
+        raise InputRefusedError(f"{path} must be YAML or JSON: {words}") from error
     if not isinstance(document, dict):
         raise InputRefusedError(f"{path} must hold one mapping of keys to values")
     try:

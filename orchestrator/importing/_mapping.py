@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from orchestrator.campaign import said
 from orchestrator.errors import InputRefusedError
 
 
@@ -102,7 +103,8 @@ def read_mapping(document: Mapping[str, Any]) -> ColumnMapping:
     except ValidationError as error:
         raise InputRefusedError(
             [
-                f"mapping {'.'.join(str(p) for p in e['loc'])}: {e['msg']}"
+                f"mapping {'.'.join(str(p) for p in e['loc'])}".rstrip()
+                + f": {said(e, ColumnMapping)}"
                 for e in error.errors(include_url=False)
             ]
         ) from error
