@@ -24,7 +24,7 @@ class ProgressObserver:
         self._ledger, self._id, self._campaign = ledger, campaign_id, campaign
         self._bar: Progress | None = None
         self._task: TaskID | None = None
-        self._started, self._ended = time.monotonic(), 0
+        self._ended, self._first_end, self._told = 0, 0.0, False
 
     def __enter__(self) -> ProgressObserver:
         if sys.stderr.isatty() and not settings.quiet:
@@ -45,13 +45,13 @@ class ProgressObserver:
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.completed}/{task.total}"),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
-        self._bar = Progress(*columns, console=Console(stderr=True))
+        self._bar = Progress(*columns, console=Console(stderr=True, emoji=False, markup=False))
         self._task = self._bar.add_task(self._campaign.name, total=self._campaign.trials, note="")
         self._bar.start()
 
@@ -71,6 +71,9 @@ class ProgressObserver:
 
     def running(self, trial: TrialRow) -> None:
         """Show the trial that runs."""
+        if not self._told and self._ended == 0 and trial.number == 1:
+            self._told = True
+            self._line("the first trial takes longer: models are compiled at their first use")
         self._note(f"trial {trial.number} runs")
 
     def progress(self, text: str) -> None:
@@ -82,6 +85,8 @@ class ProgressObserver:
     def ended(self, trial: TrialRow) -> None:
         """Show what came of a trial, beside what was predicted."""
         self._ended += 1
+        if self._ended == 1:
+            self._first_end = time.monotonic()
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=trial.number)
         self._line(self._sentence(trial))
@@ -118,9 +123,10 @@ class ProgressObserver:
         return best_trial(done, self._campaign.objectives, self._campaign.confidence)
 
     def _left(self, number: int) -> str | None:
-        if self._campaign.trials is None:
+        # the first trial is no measure of the rest: it compiles the models
+        if self._campaign.trials is None or self._ended < 2:
             return None
-        seconds = (time.monotonic() - self._started) / self._ended
+        seconds = (time.monotonic() - self._first_end) / (self._ended - 1)
         return f"{seconds * max(0, self._campaign.trials - number):.0f} s"
 
     def finished(self, state: str, detail: str) -> None:

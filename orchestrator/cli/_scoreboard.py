@@ -19,7 +19,14 @@ _WORDS = {True: ("pass", "green"), False: ("miss", "red"), None: ("-", "yellow")
 
 def print_scoreboard(scores: Sequence[Score], summary: dict[str, Any]) -> None:
     """Print every row, then the counts, on stdout."""
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 160)
+    # published words are not markup: "a:b:c" is a ratio, and no picture
+    console = Console(
+        file=sys.stdout,
+        width=None if sys.stdout.isatty() else 160,
+        emoji=False,
+        markup=False,
+        highlight=False,
+    )
     console.print(_rows(scores))
     for score in scores:
         if score.passed is not True:
@@ -36,9 +43,10 @@ def print_scoreboard(scores: Sequence[Score], summary: dict[str, Any]) -> None:
 def _rows(scores: Sequence[Score]) -> Table:
     from orchestrator.twins.scoreboard import ours_text
 
-    table = Table(title="Published figures and twins")
-    for name in ("row", "tier", "use", "quantity", "published", "ours", "band", "", "null"):
-        table.add_column(name, overflow="fold", ratio=3 if name == "quantity" else None)
+    table = Table(title="Published figures and twins", padding=(0, 0), pad_edge=False)
+    for name in ("row", "tier", "use", "quantity", "published", "ours", "band", "met", "null"):
+        short = name in ("row", "tier", "met", "null")
+        table.add_column(name, overflow="fold", no_wrap=short)
     for score in scores:
         row = score.row
         table.add_row(
@@ -62,9 +70,19 @@ def _word(value: bool | None) -> Text:
 
 
 def _counts(summary: dict[str, Any]) -> Table:
-    table = Table(title="Rows passed of rows judged")
-    for name in ("", "tier 1 C/Z", "null", "tier 1 H", "null", "all C/Z", "null", "all H", "null"):
-        table.add_column(name, justify="left" if not name else "right")
+    table = Table(title="Rows passed of rows judged", padding=(0, 0), pad_edge=False)
+    for name in (
+        "twin",
+        "tier 1 C/Z",
+        "null",
+        "tier 1 H",
+        "null",
+        "all C/Z",
+        "null",
+        "all H",
+        "null",
+    ):
+        table.add_column(name, justify="left" if name == "twin" else "right")
     for name, counts in (*summary["twins"].items(), ("all twins", summary)):
         cells = []
         for tier in ("tier_1", "all"):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli._context import emit
+from orchestrator.cli._context import emit, settings
 from orchestrator.cli._run import CampaignArgument, show_campaign
 from orchestrator.cli._service import declarations, service
 
@@ -32,16 +32,24 @@ def list_campaigns() -> None:
     """List the campaigns of the database."""
     from orchestrator.cli._tables import table
 
+    if settings.json:
+        with service() as at:
+            emit(at.campaigns(), lambda: None)
+        return
     with service() as at:
-        document = at.campaigns()
-
-    def human() -> None:
-        cells = [
-            [c["campaign"], c["state"], str(c["trials"]), c["name"]] for c in document["campaigns"]
+        found = at.listed()
+    cells = [
+        [
+            c["campaign"],
+            c["created_at"][:16].replace("T", " "),
+            c["state"],
+            c["stop_reason"] or "-",
+            str(c["trials"]),
+            c["name"],
         ]
-        typer.echo(table(["campaign", "state", "trials", "name"], cells))
-
-    emit(document, human)
+        for c in found
+    ]
+    typer.echo(table(["campaign", "created", "state", "stopped by", "trials", "name"], cells))
 
 
 def show(campaign: CampaignArgument) -> None:

@@ -25,6 +25,8 @@ def campaign_text(document: dict[str, Any]) -> str:
         f"  {document['trials']} trials, {document['completed']} completed, "
         f"agent {document['agent']}, station {document['station']}, seed {document['seed']}",
     ]
+    if document.get("parent"):
+        lines.append(f"  forked from {document['parent']} at event {document['forked_at']}")
     best = document["best"]
     if best is None:
         why = (
