@@ -80,9 +80,9 @@ def _overview(board: Mapping[str, Any]) -> str:
             "Filled marks are held out. A number stands where it lies in its band, from −1 to 1;",
             "squares are bound on one side only.",
             "",
-            "In the last column, constants are those that any C row fixed, and numbers are all that",
-            "C rows are judged on, those of rows that moved to C later included. The least squares",
-            "behind a twin used fewer of both; the page of its station says which.",
+            "In the last column, constants are those that any C row fixed, and numbers are all",
+            "that C rows are judged on, those of rows moved to C included. The least squares behind",
+            "a twin used fewer of both; the page of its station says which.",
             "",
             'What the names of sources mean, from "seed 000" on, is on [their page](sources.md).',
             "",
@@ -133,8 +133,9 @@ def _twin_page(twin: Twin, board: Mapping[str, Any]) -> str:
         f"{twin.paper} ([seed {twin.seed}](sources.md)).",
         f"What it models in words, its parameters, observables and instruments are on the page of "
         f"the [station](./{twin.name.replace('_', '-')}.md);",
-        "the words of the table below are explained with [all twins](twins.md), and the names of",
-        'sources, such as "physics specification 3.4" and "audit A3", on [their page](sources.md).',
+        "the words of the table below are explained with [all twins](twins.md); the names of",
+        'sources, such as "physics specification 3.4" and "audit A3", are on',
+        "[their page](sources.md).",
         "",
         f"![What it gives beside the paper](../images/twins/{twin.name}.png)",
         "",
@@ -172,7 +173,7 @@ def _cell(text: str) -> str:
 
 
 def _outside(text: str, special: str) -> str:
-    """Escape special characters of Markdown, but not in code spans, which show them as they are."""
+    """Escape special characters of Markdown except in code spans, which show them as they are."""
     parts = re.split(r"(`[^`]*`)", text)
     for index in range(0, len(parts), 2):
         for mark in special:
