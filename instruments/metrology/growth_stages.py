@@ -22,7 +22,8 @@ class Stages:
 
     Attributes:
         first_end: End of stage 1.
-        first_error: Standard error of `first_end`.
+        first_error: Standard error of `first_end`, spacing of frames included: a bend
+            between two is known to interval / sqrt(12) at best.
         second_end: End of stage 2: where the line is narrowest.
         narrowest: FWHM there, a mean over a twentieth of the record [nm].
         narrowest_error: Scatter of that mean [nm].
@@ -54,6 +55,7 @@ def find_stages(time: Array, peak: Array, width: Array, peak_error: Array) -> St
     last = lowest if ripens else len(time) - 1
     inside = slice(0, max(last + 1, 8))
     bend, error = bend_time(time[inside], peak[inside], peak_error[inside])
+    error = float(np.hypot(error, np.median(np.diff(time)) / np.sqrt(12.0)))
     end = float(time[lowest]) if ripens else np.nan
     return Stages(bend, error, end, float(smooth[lowest]), scatter, ripens)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from instruments.errors import InstrumentError
 from instruments.metrology._frames import FittedFrames, fit_frames
@@ -77,7 +77,7 @@ def _findings(frames: FittedFrames, pl: Spectrum) -> list[Finding]:
     if full:
         reason = (
             f"no pixel may reach saturation at {pl.settings['saturation']:g} counts, but {full} "
-            "do; repeat with a shorter integration time"
+            "do; repeat with a shorter integration time or less laser power"
         )
         return [Finding("accept", reason, "saturated")]
     last = max(int(np.ceil(ENDING * len(frames.signal))), 1)
@@ -91,8 +91,10 @@ def _findings(frames: FittedFrames, pl: Spectrum) -> list[Finding]:
     return []
 
 
-def _value(value: float, error: float, unit: str, method: str) -> ObservableValue:
-    return ObservableValue(float(value), float(error), unit, f"{method}@1")
+def _value(
+    value: float, error: float, unit: str, method: str, version: int = 1
+) -> ObservableValue:
+    return ObservableValue(float(value), float(error), unit, f"{method}@{version}")
 
 
 def _mean(values: Array, errors: Array) -> tuple[float, float]:
@@ -108,7 +110,8 @@ def _emission(
     end = slice(len(times) - share, None)
     peak, peak_error = _mean(values[end, 1], errors[end, 1])
     raw, width_error = _mean(values[end, 2], errors[end, 2])
-    width = float(np.sqrt(max(raw**2 - float(pl.settings["point_spread"]) ** 2, 1.0)))
+    spread = float(pl.settings["point_spread"])
+    width = float(_own_width(raw, spread))
     first, first_error = values[0, 1], errors[0, 1]
     area, area_error = (a[seen] for a in _areas(frames, pl))
     bright, bright_error = _mean(area[end], area_error[end])
@@ -123,18 +126,25 @@ def _emission(
         "initial_peak": _value(first, first_error, "nm", method),
         "peak_shift": _value(peak - first, np.hypot(peak_error, first_error), "nm", method),
     }
-    return found | _stages(find_stages(times, values[:, 1], values[:, 2], errors[:, 1]))
+    stages = find_stages(times, values[:, 1], values[:, 2], errors[:, 1])
+    return found | _stages(stages, spread)
 
 
-def _stages(stages: Stages) -> dict[str, ObservableValue]:
+def _own_width(width: ArrayLike, spread: float) -> Array:
+    """FWHM without the spectrometer's point spread [nm]; at least 1 nm."""
+    return np.asarray(np.sqrt(np.maximum(np.square(width) - spread**2, 1.0)))
+
+
+def _stages(stages: Stages, spread: float) -> dict[str, ObservableValue]:
     found: dict[str, ObservableValue] = {}
     if np.isfinite(stages.first_end):
-        found["stage_1_duration"] = _value(stages.first_end, stages.first_error, "s", "bend")
-        found["narrowest_fwhm"] = _value(stages.narrowest, stages.narrowest_error, "nm", "boxcar")
+        found["stage_1_duration"] = _value(stages.first_end, stages.first_error, "s", "bend", 2)
+        narrowest = float(_own_width(stages.narrowest, spread))
+        found["narrowest_fwhm"] = _value(narrowest, stages.narrowest_error, "nm", "boxcar", 2)
     if np.isfinite(stages.second_end) and stages.second_end > stages.first_end:
         duration = stages.second_end - stages.first_end
         error = np.hypot(stages.first_error, 0.05 * stages.second_end)
-        found["stage_2_duration"] = _value(duration, error, "s", "bend")
+        found["stage_2_duration"] = _value(duration, error, "s", "bend", 2)
     return found
 
 
@@ -147,9 +157,10 @@ def _areas(frames: FittedFrames, pl: Spectrum) -> tuple[Array, Array]:
 
 def _series(times: Array, frames: FittedFrames, pl: Spectrum) -> tuple[Series, ...]:
     area, _ = _areas(frames, pl)
+    width = _own_width(frames.values[:, 2], float(pl.settings["point_spread"]))
     return (
         Series("peak_emission", times, frames.values[:, 1], "nm"),
-        Series("emission_fwhm", times, frames.values[:, 2], "nm"),
+        Series("emission_fwhm", times, width, "nm"),
         Series("intensity", times, area, "counts/s"),
         Series("signal_to_noise", times, frames.signal, ""),
     )
