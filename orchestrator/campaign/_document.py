@@ -69,6 +69,9 @@ def read_document(path: Path) -> dict[str, Any]:
     """
     try:
         document = yaml.load(_text(path), Loader=_UniqueLoader)  # noqa: S506 a SafeLoader
+    except InputRefusedError as error:
+        named = [p.replace('"<unicode string>"', f'"{path}"') for p in error.problems]
+        raise InputRefusedError(named) from error
     except (
         yaml.YAMLError,
         ValueError,
