@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 
 from orchestrator.errors import InputRefusedError
+from orchestrator.ledger._turns import FairPool
 
 BUSY_MS = 30_000
 # an intent that power loss could undo would be a dose given twice: every commit is synced
@@ -89,7 +90,7 @@ def sqlite_path(url: URL) -> Path | None:
 def make_engine(url: URL) -> Engine:
     """Build an engine whose write transactions take their lock at once."""
     if url.get_backend_name() != "sqlite":
-        engine = create_engine(url, pool_size=POOL, max_overflow=SPARE)
+        engine = create_engine(url, poolclass=FairPool, pool_size=POOL, max_overflow=SPARE)
         event.listen(engine, "checkin", _on_checkin)
         event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
         return engine
