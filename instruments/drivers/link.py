@@ -91,10 +91,10 @@ class SerialLink:
         """Send a request and return the answer; see `Link`. Stale bytes are dropped before."""
         with self._lock:
             self._check_open()
-            self._drop_stale()
-            self._note(True, request)
             got = b""
             try:
+                self._drop_stale()
+                self._note(True, request)
                 self._port.write(request)
                 got = self._until(end)
             except OSError as error:

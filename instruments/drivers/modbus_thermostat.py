@@ -143,7 +143,7 @@ def _kind(driver: str, registers: RegisterMap, describe: str) -> DriverKind:
             unit=settings.unit,
             probe=registers.setpoint,
             baudrate=settings.baudrate or registers.baudrate,
-            parity=settings.parity or registers.parity,
+            parity="N" if connection.emulated else settings.parity or registers.parity,
             timeout=connection.said.timeout or TIMEOUT,
             transcript=connection.transcript,
         )
