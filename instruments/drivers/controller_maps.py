@@ -1,7 +1,15 @@
 """Registers of temperature controllers that speak Modbus, each map with its source.
 
 All count in tenths of a kelvin, as signed 16-bit numbers, if they are configured so; `must`
-names the registers that tell whether they are.
+names the registers that tell whether they are. Sources:
+
+- Eurotherm: PV.IN 1 and TG.SP 2 from the 3200 Series Engineering Manual HA028651, 15.5; 75, 107
+  and 122 from the manual of its sister 3L Series, 11.5; bit 4 of 75 (manual mode) and the IEEE
+  region at 2 n + 32768 from users' drivers for the 3200.
+- Omega: 1000H, 1001H and 102FH from Omega's register list as published by Aggsoft; the readings
+  that stand for errors, and the parity, from users' drivers for the CN7500 and CN7800.
+- Watlow: 0, 100, 300, 606 and the baud rate from a user's driver for the F4; 4, 101 and 901 from
+  the register list of the Series 96. That 1 in 901 means degrees Celsius is assumed, from memory.
 """
 
 from __future__ import annotations
@@ -43,9 +51,6 @@ class RegisterMap:
     parity: str = "N"
 
 
-# Eurotherm, 3200 Series Engineering Manual HA028651 issue 7, section 15.5: PV.IN 1, TG.SP 2; the
-# status bits of 75, 107 and 122 as in the manual of its sister 3L Series, section 11.5. Its IEEE
-# region is at 2 n + 32768 (2000 Series Communications Handbook HA026230).
 EUROTHERM_3200 = RegisterMap(
     model="Eurotherm 3200",
     reading=1,
@@ -57,8 +62,6 @@ EUROTHERM_3200 = RegisterMap(
     precise_setpoint=2 * 2 + 32768,
 )
 
-# Omega, CN7200/7500/7600/7800 manual (the same controller as Delta's DTB): process value 1000H,
-# setpoint 1001H, both always in tenths, error readings 8002H to 8006H, software version 102FH.
 OMEGA_CN7500 = RegisterMap(
     model="Omega CN7500",
     reading=0x1000,
@@ -73,8 +76,6 @@ OMEGA_CN7500 = RegisterMap(
     parity="E",
 )
 
-# Watlow, Series F4 user's manual, chapter on communications: 100 input 1, 101 its error, 300 set
-# point 1, 606 decimals of input 1, 901 units (0 °F, 1 °C), 0 model (5270 is F4), 4 revision.
 WATLOW_F4 = RegisterMap(
     model="Watlow F4",
     reading=100,

@@ -24,7 +24,6 @@ from instruments.errors import (
     DeviceError,
     DeviceFaultError,
     DeviceRefusedError,
-    DeviceTimeoutError,
 )
 from instruments.wiring import Connection, DriverKind, Part
 
@@ -175,11 +174,8 @@ class Julabo(ControllerThermostat):
     def _line(self, command: str) -> str:
         """Return the one line of an answer."""
         self._rest()
-        try:
-            got = self.wire.exchange(f"{command}\r\n".encode("ascii"), END)
-        except DeviceTimeoutError:
-            self._in_step = False
-            raise
+        in_step, self._in_step = self._in_step, False  # until the answer is here
+        got = self.wire.exchange(f"{command}\r\n".encode("ascii"), END)
         self._not_before = monotonic() + AFTER_IN
         try:
             lines = got.decode("ascii").splitlines()
@@ -187,6 +183,7 @@ class Julabo(ControllerThermostat):
             raise self._nonsense("ASCII", repr(got)) from error
         if len(lines) != 1:
             raise self._nonsense("one line", repr(got))
+        self._in_step = in_step
         return lines[0].strip()
 
     def _tell(self, command: str) -> None:

@@ -168,6 +168,7 @@ class ModbusWire:
     def _call(self, ask: Callable[[], ModbusPDU], size: int) -> ModbusPDU:
         """Send one request and return its answer; `size` is that of a whole serial frame."""
         self._heard, self._deadline = b"", monotonic() + self.timeout
+        self._owed = self._serial  # until the answer is here, whatever interrupts
         for params in (self._client.comm_params, self._client.transaction.comm_params):
             params.timeout_connect = self.timeout
         try:
@@ -177,21 +178,22 @@ class ModbusWire:
         finally:
             self._note(False, self._heard)
         if self._serial and len(self._heard) != (5 if answer.isError() else size):
-            self._owed = True
             raise DeviceFaultError(
                 f"{self.name}: unit {self._unit} must answer once, but {self._heard!r} came; "
                 "whether the device acted is unknown, look for a second master or a late answer"
             )
+        self._owed = False
         return answer
 
     def _lost(self, error: Exception) -> DeviceError:
         """Return what an exchange without answer means, and see that the next one is in step."""
         self._owed = self._serial
-        if not self._serial and (self._heard or isinstance(error, ConnectionException)):
+        broken = isinstance(error, ConnectionException | OSError)
+        if not self._serial and (self._heard or broken):
             self._hang_up()  # what was torn must not be read on; the next exchange connects
         told = f"{self.name}: unit {self._unit} must answer within {self.timeout:g} s, but gave "
         told += f"{self._heard!r} ({error}); whether the device acted is unknown, "
-        if isinstance(error, ConnectionException | OSError) or "No response" in str(error):
+        if broken or "No response" in str(error):
             return DeviceTimeoutError(told + "check cable and power")
         return DeviceFaultError(told + "check that it speaks Modbus")
 

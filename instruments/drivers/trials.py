@@ -188,9 +188,48 @@ def laser_trial(driver: str) -> Trial:
     )
 
 
+class HeaterStandIn:
+    """A heater that is at its setpoint at once."""
+
+    def __init__(self) -> None:
+        self.setpoint = 25.0
+
+    def set_temperature(self, setpoint: float) -> None:
+        """Keep the setpoint [degC]."""
+        self.setpoint = setpoint
+
+    def read_temperature(self) -> float:
+        """The setpoint [degC]."""
+        return self.setpoint
+
+
+def heater_trial(driver: str) -> Trial:
+    """Return how a thermostat is tried: setpoints that tenths of a kelvin hold."""
+
+    def wanted(turn: int) -> float:
+        return 30.0 + 5.3 * ((turn - 1) % 12)
+
+    def act(thermostat: Any, turn: int) -> float:
+        thermostat.set_temperature(wanted(turn))
+        return float(thermostat.read_temperature())
+
+    return Trial(
+        driver=driver,
+        part="thermostat",
+        stand_ins=lambda: {"thermostat": HeaterStandIn()},
+        act=act,
+        wanted=wanted,
+        truth=lambda stand_in: float(stand_in.setpoint),
+        forbid=lambda thermostat: thermostat.set_temperature(1e4),
+        safe=lambda stand_in: stand_in.setpoint == 25.0,
+        timeout=0.1,
+    )
+
+
 TRIALS: dict[str, Trial] = {
     t.driver: t
     for t in (
+        *map(heater_trial, ("eurotherm_modbus", "julabo", "omega_modbus", "watlow_modbus")),
         laser_trial("coherent_obis"),
         pump_trial("harvard_elite11", resolution=5e-6, lowest=0.5),
         pump_trial("new_era_ne1000", resolution=5e-4, lowest=0.5),
