@@ -179,6 +179,11 @@ class Telegrams:
         size = 8 if self._rtu else _tcp_size(got)
         return (got[:size], got[size:]) if len(got) >= size else (b"", got)
 
+    def split(self, got: bytes) -> tuple[bytes, bytes] | None:
+        """Return the same for a pseudo-terminal; None if there is no whole request."""
+        request, rest = self.cut(got)
+        return (request, rest) if request else None
+
     def answer(self, request: bytes) -> bytes:
         """Return the server's answer to a request; none if it gives none, or is gone."""
         try:
@@ -219,19 +224,6 @@ def _rtu_size(got: bytes) -> int:
     return 8 if got[1] in WRITES else 5 + got[2]
 
 
-class FramedPty(PtyServer):
-    """A pseudo-terminal for telegrams that tell themselves how long they are."""
-
-    _emulator: Telegrams
-
-    def _hear(self, got: bytes) -> bytes:
-        while True:
-            request, got = self._emulator.cut(got)
-            if not request:
-                return got
-            self._send(self._faults.spoil(request, self._emulator.answer))
-
-
 class ModbusEnd:
     """The emulated far end of a controller's wire (`instruments.wiring.End`).
 
@@ -252,8 +244,8 @@ class ModbusEnd:
         if not self._server.port:
             raise InstrumentError("the emulated controller must get a port of this machine")
         self._telegrams = Telegrams(self._server.port, rtu, self.controller)
-        self._wire: FramedPty | TcpServer = (
-            FramedPty(self._telegrams, spoilt) if rtu else TcpServer(self._telegrams, spoilt)
+        self._wire: PtyServer | TcpServer = (
+            PtyServer(self._telegrams, spoilt) if rtu else TcpServer(self._telegrams, spoilt)
         )
 
     @property

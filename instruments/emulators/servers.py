@@ -62,14 +62,10 @@ class PtyServer:
                 ready = [key.fd for key, _ in waiting.select()]
                 if self._wake_out in ready:
                     return
-                got = self._hear(got + os.read(self._far, 65536))
-
-    def _hear(self, got: bytes) -> bytes:
-        """Answer every whole request of what came, and return the rest."""
-        while (found := self._split(got)) is not None:
-            request, got = found
-            self._send(self._faults.spoil(request, self._emulator.answer))
-        return got
+                got += os.read(self._far, 65536)
+                while (found := self._split(got)) is not None:
+                    request, got = found
+                    self._send(self._faults.spoil(request, self._emulator.answer))
 
     def _split(self, got: bytes) -> tuple[bytes, bytes] | None:
         """First whole request and what follows it; an emulator may frame its own."""
