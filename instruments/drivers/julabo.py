@@ -17,7 +17,7 @@ from pydantic import Field
 
 from instruments.drivers.driver import identity
 from instruments.drivers.link import TIMEOUT, Link, SerialLink
-from instruments.drivers.thermostat import STEPS, ControllerThermostat, Heated, steps_of
+from instruments.drivers.thermostat import SAFE, STEPS, ControllerThermostat, Heated, steps_of
 from instruments.emulators.julabo import Circulator
 from instruments.emulators.servers import SerialEnd
 from instruments.errors import (
@@ -86,6 +86,11 @@ class Julabo(ControllerThermostat):
             version=VERSION,
             emulated=self._emulated,
         )
+
+    def halt(self) -> None:
+        """Tell the safe setpoint, without asking whether it is held."""
+        self.wire.tell(f"out_sp_00 {SAFE:.1f}\r\n".encode("ascii"))
+        self._not_before = monotonic() + AFTER_OUT
 
     def close(self) -> None:
         """Let go of the wire."""

@@ -135,6 +135,22 @@ class ModbusWire:
         if (answer.function_code, answer.address) != (6, register) or answer.registers != [value]:
             raise self._nonsense(f"an echo of {value} to {register}", answer)
 
+    def tell(self, register: int, value: int) -> None:
+        """Write one register (unsigned) without waiting for the answer, which is dropped.
+
+        Raises:
+            DeviceTimeoutError: the wire is closed or broke off.
+        """
+        with self._lock:
+            self._check_open()
+            self._call_for(self.timeout)
+            try:
+                self._client.write_register(
+                    register, value, device_id=self._unit, no_response_expected=True
+                )
+            except (ModbusException, OSError) as error:
+                raise self._lost(error) from error
+
     def close(self) -> None:
         """Let go of the wire, once an exchange under way has ended. May be called twice."""
         self._closing.set()
@@ -144,14 +160,16 @@ class ModbusWire:
     def _read(self, register: int, count: int) -> ModbusPDU:
         return self._client.read_holding_registers(register, count=count, device_id=self._unit)
 
+    def _check_open(self) -> None:
+        if self._closing.is_set():
+            raise DeviceTimeoutError(
+                f"{self.name} must be open to reach the device, but it is closed; open the station"
+            )
+
     def _exchange(self, ask: Callable[[], ModbusPDU], size: int) -> ModbusPDU:
         """Ask, again while the device is busy, and raise what it refuses."""
         for _ in range(TRIES):
-            if self._closing.is_set():
-                raise DeviceTimeoutError(
-                    f"{self.name} must be open to reach the device, but it is closed; open the "
-                    "station"
-                )
+            self._check_open()
             self._find_step()
             answer = self._call(ask, size)
             code = getattr(answer, "exception_code", 0) if answer.isError() else None
@@ -167,10 +185,7 @@ class ModbusWire:
 
     def _call(self, ask: Callable[[], ModbusPDU], size: int) -> ModbusPDU:
         """Send one request and return its answer; `size` is that of a whole serial frame."""
-        self._heard, self._deadline = b"", monotonic() + self.timeout
-        self._owed = self._serial  # until the answer is here, whatever interrupts
-        for params in (self._client.comm_params, self._client.transaction.comm_params):
-            params.timeout_connect = self.timeout
+        self._call_for(self.timeout)
         try:
             answer = ask()
         except (ModbusException, OSError) as error:
@@ -184,6 +199,13 @@ class ModbusWire:
             )
         self._owed = False
         return answer
+
+    def _call_for(self, seconds: float) -> None:
+        """Begin an exchange that may take so long."""
+        self._heard, self._deadline = b"", monotonic() + seconds
+        self._owed = self._serial  # until the answer is here, whatever interrupts
+        for params in (self._client.comm_params, self._client.transaction.comm_params):
+            params.timeout_connect = seconds
 
     def _lost(self, error: Exception) -> DeviceError:
         """Return what an exchange without answer means, and see that the next one is in step."""

@@ -21,7 +21,7 @@ from instruments.drivers.controller_maps import (
 )
 from instruments.drivers.driver import identity
 from instruments.drivers.modbus import TIMEOUT, ModbusWire
-from instruments.drivers.thermostat import STEPS, ControllerThermostat, Heated
+from instruments.drivers.thermostat import SAFE, STEPS, ControllerThermostat, Heated, steps_of
 from instruments.errors import DeviceFaultError
 from instruments.wiring import Connection, DriverKind, End, Part
 
@@ -92,6 +92,10 @@ class ModbusThermostat(ControllerThermostat):
             version=VERSION,
             emulated=self._emulated,
         )
+
+    def halt(self) -> None:
+        """Tell the safe setpoint, without waiting for the answer."""
+        self.wire.tell(self._map.setpoint, unsigned(steps_of(SAFE)))
 
     def close(self) -> None:
         """Let go of the wire."""

@@ -6,7 +6,7 @@ from heaters import Wired
 
 from instruments.capabilities import Thermostat
 from instruments.drivers.julabo import AFTER_OUT, Julabo
-from instruments.emulators.faults import KINDS
+from instruments.emulators.faults import KINDS, ScriptedFaults
 from instruments.errors import (
     DeviceError,
     DeviceFaultError,
@@ -72,6 +72,17 @@ def test_it_is_safe_and_may_be_made_so_twice(wired):
     assert it.oven.setpoint == 25.0
     it.device.set_temperature(60.0)
     assert make_safe({"thermostat": it.device}) == {}
+    assert it.oven.setpoint == 25.0
+
+
+def test_a_stop_reaches_a_bath_whose_answers_are_lost(wired):
+    """A stop that asks first and tells later would leave such a bath hot."""
+    it, _ = wired(timeout=SHORT)
+    it.device.set_temperature(90.0)
+    it.end._server._faults = ScriptedFaults(1, {"mute": 1.0})
+    with pytest.raises(DeviceTimeoutError):
+        it.device.read_temperature()
+    assert list(make_safe({"thermostat": it.device})) == ["thermostat"]
     assert it.oven.setpoint == 25.0
 
 

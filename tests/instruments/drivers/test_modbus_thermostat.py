@@ -7,7 +7,7 @@ from heaters import PARTS, Wired
 from instruments.bench import Bench
 from instruments.capabilities import Thermostat
 from instruments.drivers.modbus import TRIES, ModbusWire, is_serial
-from instruments.emulators.faults import KINDS
+from instruments.emulators.faults import KINDS, ScriptedFaults
 from instruments.errors import (
     DeviceError,
     DeviceFaultError,
@@ -81,6 +81,18 @@ def test_it_is_safe_and_may_be_made_so_twice(wired):
     assert it.oven.setpoint == 25.0
     it.device.set_temperature(60.0)
     assert make_safe({"thermostat": it.device}) == {}
+    assert it.oven.setpoint == 25.0
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_stop_reaches_a_heater_whose_answers_are_lost(wired, wire):
+    """A stop that asks first and tells later would leave such a heater hot."""
+    it = wired(emulate=wire, timeout=SHORT)
+    it.device.set_temperature(90.0)
+    it.end._wire._faults = ScriptedFaults(1, {"mute": 1.0})
+    with pytest.raises(DeviceTimeoutError):
+        it.device.read_temperature()
+    assert list(make_safe({"thermostat": it.device})) == ["thermostat"]
     assert it.oven.setpoint == 25.0
 
 
