@@ -37,7 +37,7 @@ help: ## list the targets
 setup: $(STAMP) ## make the virtual environment with the pinned libraries
 
 # Quick when nothing changed: the stamp is newer than what it was made from.
-$(STAMP): constraints.txt pyproject.toml
+$(STAMP): constraints.txt pyproject.toml Makefile
 	@found=; \
 	for candidate in $${PYTHON:-python3.11 python3.12 python3.13 python3 python}; do \
 	    if "$$candidate" -c '$(NEW_ENOUGH)' 2>/dev/null; then found="$$candidate"; break; fi; \
