@@ -44,6 +44,11 @@ class Part(BaseModel):
     faults: dict[str, float] = {}
     absent: tuple[str, ...] = ()
 
+    @property
+    def wire_faults(self) -> dict[str, float]:
+        """Faults of the wire of a part with one device: an absent one never hears."""
+        return {"lost": 1.0} if self.absent else self.faults
+
 
 class End(Protocol):
     """The emulated far end of a part's wire."""

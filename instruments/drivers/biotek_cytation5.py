@@ -229,7 +229,7 @@ def _connect(connection: Connection) -> dict[str, BiotekCytation5]:
 
 
 def _emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> ReaderEnd:
-    return ReaderEnd({"lost": 1.0} if said.absent else said.faults)
+    return ReaderEnd(said.wire_faults)
 
 
 KIND = DriverKind(

@@ -226,7 +226,7 @@ def _connect(connection: Connection) -> dict[str, CoherentObis]:
 
 def _emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> ObisEnd:
     (name,) = names
-    return ObisEnd(ObisEmulator(name, mute=name in said.absent), said.faults)
+    return ObisEnd(ObisEmulator(name), said.wire_faults)
 
 
 KIND = DriverKind(

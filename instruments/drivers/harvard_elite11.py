@@ -11,11 +11,16 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from instruments.capabilities import FlowLimits
 from instruments.drivers.driver import identity
-from instruments.drivers.link import TIMEOUT, Link, SerialLink
+from instruments.drivers.link import Link
+from instruments.drivers.pumping import (
+    Addressed,
+    ChainedPump,
+    check_flow,
+    emulated_chain,
+    on_one_wire,
+)
 from instruments.emulators.harvard_elite11 import HarvardChain
 from instruments.emulators.servers import SerialEnd
 from instruments.errors import DeviceFaultError, DeviceRefusedError, InstrumentError
@@ -31,7 +36,7 @@ _VOLUMES = {"nl": 1e-3, "ul": 1.0, "ml": 1e3, "l": 1e6}
 _STATES = {":": "idle", ">": "infusing", "<": "withdrawing", "*": "stalled", "T*": "target"}
 
 
-class HarvardElite11:
+class HarvardElite11(ChainedPump):
     """One pump of a chain.
 
     Args:
@@ -50,13 +55,8 @@ class HarvardElite11:
     ) -> None:
         if address not in ADDRESSES:
             raise InstrumentError(f"a Harvard pump has an address from 0 to 99, but got {address}")
-        self.name, self.wire, self._address = name, link, address
-        self._limits, self._emulated = limits, emulated
-
-    @property
-    def limits(self) -> FlowLimits:
-        """Flows that the pump can hold [µL/s]."""
-        return self._limits
+        super().__init__(name, link, limits, f"{address:02d}stp\r", emulated=emulated)
+        self._address = address
 
     def identify(self) -> Mapping[str, Any]:
         """Ask for model and firmware."""
@@ -81,11 +81,7 @@ class HarvardElite11:
             DeviceFaultError: it holds another rate, or does not run.
             DeviceTimeoutError: it does not answer.
         """
-        if not self._limits.allow(flow):
-            raise InstrumentError(
-                f"pump {self.name!r} holds zero or {self._limits.minimum:g} to "
-                f"{self._limits.maximum:g} µL/s, but was asked for {flow:g} µL/s"
-            )
+        check_flow(self.name, self._limits, flow)
         if flow == 0.0:
             self.stop()
             return
@@ -130,18 +126,6 @@ class HarvardElite11:
                 f"pump {self.name!r} must stand still after a stop, but it is {state}; cut its "
                 "power"
             )
-
-    def halt(self) -> None:
-        """Tell the pump to stop, without waiting for its answer."""
-        self.wire.tell(f"{self._address:02d}stp\r".encode("ascii"))
-
-    def to_safe_state(self) -> None:
-        """Stop."""
-        self.stop()
-
-    def close(self) -> None:
-        """Let go of the chain."""
-        self.wire.close()
 
     def _rate(self) -> float:
         lines, _ = self._ask("irate")
@@ -190,62 +174,22 @@ def _number(lines: list[str], units: Mapping[str, float], name: str) -> float:
         ) from error
 
 
-class Settings(BaseModel):
-    """What a chain needs besides its port.
-
-    Attributes:
-        addresses: Address of each pump by the name of its liquid; counted from 0 in the
-            station's order, if left out.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    addresses: dict[str, int] = {}
-
-    def of(self, names: tuple[str, ...]) -> dict[str, int]:
-        """Return the address of each name.
-
-        Raises:
-            InstrumentError: a name that the station has not, one without address, or an address
-                that two share.
-        """
-        found = self.addresses or {name: number for number, name in enumerate(names)}
-        if set(found) != set(names) or len(set(found.values())) < len(names):
-            raise InstrumentError(
-                f"addresses must give each of {', '.join(names)} one of its own, but got {found}"
-            )
-        return found
-
-
 def _connect(connection: Connection) -> dict[str, HarvardElite11]:
-    link = SerialLink(
-        connection.address,
-        baudrate=BAUDRATE,
-        timeout=connection.said.timeout or TIMEOUT,
-        transcript=connection.transcript,
-    )
-    return {
-        name: HarvardElite11(
-            f"pump_{name}",
-            link,
-            address,
-            connection.limits[name],
-            emulated=connection.emulated,
-        )
-        for name, address in connection.settings.of(connection.names).items()
-    }
+    def pump(name: str, link: Link, address: int) -> HarvardElite11:
+        limits, emulated = connection.limits[name], connection.emulated
+        return HarvardElite11(f"pump_{name}", link, address, limits, emulated=emulated)
+
+    return on_one_wire(connection, BAUDRATE, pump)
 
 
-def _emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> SerialEnd:
-    there = {a: name for name, a in settings.of(names).items() if name not in said.absent}
-    chain = HarvardChain(there)
-    return SerialEnd(chain, said.faults)
+def _emulate(said: Part, settings: Addressed, names: tuple[str, ...]) -> SerialEnd:
+    return emulated_chain(said, settings, names, HarvardChain)
 
 
 KIND = DriverKind(
     parts=("pumps",),
     describe="Harvard Apparatus Elite 11 and PHD ULTRA syringe pumps on one chain",
-    settings=Settings,
+    settings=Addressed,
     connect=_connect,
     emulate=_emulate,
 )

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from instruments.drivers.driver import identity
-from instruments.drivers.link import TIMEOUT, Link, SerialLink
+from instruments.drivers.link import Link, serial_link
 from instruments.drivers.thermostat import SAFE, STEPS, ControllerThermostat, Heated, steps_of
 from instruments.emulators.julabo import Circulator
 from instruments.emulators.servers import SerialEnd
@@ -205,21 +205,18 @@ class Julabo(ControllerThermostat):
 
 def _connect(connection: Connection) -> dict[str, Julabo]:
     settings: Settings = connection.settings
-    link = SerialLink(
-        connection.address,
+    link = serial_link(
+        connection,
         baudrate=settings.baudrate,
         byte_size=settings.byte_size,
         parity=settings.parity,
-        timeout=connection.said.timeout or TIMEOUT,
-        transcript=connection.transcript,
     )
     (name,) = connection.names
     return {name: Julabo(name, link, settings.highest, emulated=connection.emulated)}
 
 
 def _emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> SerialEnd:
-    faults = {"lost": 1.0} if set(names) & set(said.absent) else said.faults
-    return SerialEnd(Circulator(), faults)
+    return SerialEnd(Circulator(), said.wire_faults)
 
 
 KIND = DriverKind(

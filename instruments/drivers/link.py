@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import threading
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 import serialx
 
 from instruments.drivers.transcript import Transcript
 from instruments.errors import DeviceTimeoutError, InstrumentError
+from instruments.wiring import Connection
 
 TIMEOUT = 1.0  # s; assumed, because pumps and ovens answer within a tenth of it
 _SLICE = 0.02  # s that one look for further bytes waits
@@ -159,3 +160,20 @@ class SerialLink:
     def _note(self, sent: bool, data: bytes) -> None:
         if self._transcript is not None and data:
             self._transcript.note(self.name, sent, data)
+
+
+def serial_link(connection: Connection, *, baudrate: int, **port: Any) -> SerialLink:
+    """Open the serial wire of a connection.
+
+    Args:
+        connection: Address, timeout and transcript, as the station file has them.
+        baudrate: [1/s].
+        port: `byte_size` and `parity`, where they are not a `SerialLink`'s own.
+    """
+    return SerialLink(
+        connection.address,
+        baudrate=baudrate,
+        timeout=connection.said.timeout or TIMEOUT,
+        transcript=connection.transcript,
+        **port,
+    )

@@ -158,8 +158,7 @@ def _kind(driver: str, registers: RegisterMap, describe: str) -> DriverKind:
     def emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> End:
         from instruments.emulators.modbus import ModbusEnd  # a server that real stations spare
 
-        faults = {"lost": 1.0} if set(names) & set(said.absent) else said.faults
-        return ModbusEnd(registers, settings.unit, faults, rtu=settings.emulate == "rtu")
+        return ModbusEnd(registers, settings.unit, said.wire_faults, rtu=settings.emulate == "rtu")
 
     return DriverKind(PARTS, describe, Settings, connect, emulate)
 

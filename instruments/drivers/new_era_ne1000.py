@@ -18,8 +18,15 @@ from pydantic import Field
 
 from instruments.capabilities import FlowLimits
 from instruments.drivers.driver import identity
-from instruments.drivers.link import TIMEOUT, Link, SerialLink
-from instruments.drivers.pumping import Addressed, check_flow, common
+from instruments.drivers.link import Link
+from instruments.drivers.pumping import (
+    Addressed,
+    ChainedPump,
+    check_flow,
+    common,
+    emulated_chain,
+    on_one_wire,
+)
 from instruments.emulators.new_era_ne1000 import NewEraChain
 from instruments.emulators.servers import SerialEnd
 from instruments.errors import DeviceFaultError, DeviceRefusedError, InstrumentError
@@ -80,7 +87,7 @@ def reach(diameter: float) -> FlowLimits:
     return FlowLimits(area * SLOWEST / 60.0, area * FASTEST / 60.0)
 
 
-class NewEraNE1000:
+class NewEraNE1000(ChainedPump):
     """One pump of a chain.
 
     Args:
@@ -107,15 +114,11 @@ class NewEraNE1000:
     ) -> None:
         if address not in ADDRESSES:
             raise InstrumentError(f"a New Era pump has an address from 0 to 99, but got {address}")
-        self.name, self.wire, self._address = name, link, address
-        self._limits, self._emulated = common(name, limits, reach(diameter)), emulated
+        limits = common(name, limits, reach(diameter))
+        super().__init__(name, link, limits, f"{address:02d}STP\r", emulated=emulated)
+        self._address = address
         self._diameter = numeral(diameter)
         self._greeted = self._prepared = False
-
-    @property
-    def limits(self) -> FlowLimits:
-        """Flows that the pump can hold with its syringe [µL/s]."""
-        return self._limits
 
     def identify(self) -> Mapping[str, Any]:
         """Ask for model and firmware."""
@@ -201,18 +204,6 @@ class NewEraNE1000:
                 f"pump {self.name!r} must stand still after a stop, but it is {_STATES[state]}; "
                 "cut its power"
             )
-
-    def halt(self) -> None:
-        """Tell the pump to stop, without waiting for its answer."""
-        self.wire.tell(f"{self._address:02d}STP\r".encode("ascii"))
-
-    def to_safe_state(self) -> None:
-        """Stop."""
-        self.stop()
-
-    def close(self) -> None:
-        """Let go of the chain."""
-        self.wire.close()
 
     def _prepare(self) -> None:
         """Tell the pump once, and again after a loss of power, its syringe and an endless dose."""
@@ -303,30 +294,16 @@ class Settings(Addressed):
 
 
 def _connect(connection: Connection) -> dict[str, NewEraNE1000]:
-    settings: Settings = connection.settings
-    addresses = settings.of(connection.names)
-    link = SerialLink(
-        connection.address,
-        baudrate=BAUDRATE,
-        timeout=connection.said.timeout or TIMEOUT,
-        transcript=connection.transcript,
-    )
-    return {
-        name: NewEraNE1000(
-            f"pump_{name}",
-            link,
-            address,
-            connection.limits[name],
-            settings.diameter_of(name),
-            emulated=connection.emulated,
-        )
-        for name, address in addresses.items()
-    }
+    def pump(name: str, link: Link, address: int) -> NewEraNE1000:
+        limits, emulated = connection.limits[name], connection.emulated
+        diameter = connection.settings.diameter_of(name)
+        return NewEraNE1000(f"pump_{name}", link, address, limits, diameter, emulated=emulated)
+
+    return on_one_wire(connection, BAUDRATE, pump)
 
 
 def _emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> SerialEnd:
-    there = {a: name for name, a in settings.of(names).items() if name not in said.absent}
-    return SerialEnd(NewEraChain(there), said.faults)
+    return emulated_chain(said, settings, names, NewEraChain)
 
 
 KIND = DriverKind(

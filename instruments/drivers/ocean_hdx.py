@@ -233,7 +233,7 @@ def _connect(connection: Connection) -> dict[str, OceanHDX]:
 
 
 def _emulate(said: Part, _: Settings, names: tuple[str, ...]) -> TcpServer:
-    return tcp_end(OceanHdx(names[0]), said.faults)
+    return tcp_end(OceanHdx(names[0]), said.wire_faults)
 
 
 KIND = DriverKind(

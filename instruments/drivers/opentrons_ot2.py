@@ -340,8 +340,7 @@ def _connect(connection: Connection) -> dict[str, OpentronsOT2]:
 
 
 def _emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> RobotEnd:
-    faults = {"lost": 1.0} if said.absent else said.faults
-    return RobotEnd(settings.dressed(), settings.used_tips, faults)
+    return RobotEnd(settings.dressed(), settings.used_tips, said.wire_faults)
 
 
 KIND = DriverKind(

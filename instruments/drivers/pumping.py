@@ -1,11 +1,21 @@
-"""What drivers of syringe pumps share: flows that may be asked for, and addresses on one wire."""
+"""What drivers of syringe pumps share: flows that may be asked for, stops, one wire for all."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from instruments.capabilities import FlowLimits
+from instruments.drivers.link import Link, serial_link
+from instruments.emulators.liquid import Chain
+from instruments.emulators.servers import SerialEnd
 from instruments.errors import InstrumentError
+from instruments.wiring import Connection, Part
+
+P = TypeVar("P")
 
 
 def check_flow(name: str, limits: FlowLimits, flow: float) -> None:
@@ -62,3 +72,72 @@ class Addressed(BaseModel):
                 f"addresses must give each of {', '.join(names)} one of its own, but got {found}"
             )
         return found
+
+
+class ChainedPump(ABC):
+    """A pump that shares its wire.
+
+    Args:
+        name: Name of the instrument in the record.
+        link: The wire.
+        limits: Flows that station and pump allow [µL/s].
+        stopping: The telegram that stops this pump.
+        emulated: Whether an emulator answers.
+    """
+
+    def __init__(
+        self, name: str, link: Link, limits: FlowLimits, stopping: str, *, emulated: bool
+    ) -> None:
+        self.name, self.wire = name, link
+        self._limits, self._stopping, self._emulated = limits, stopping, emulated
+
+    @property
+    def limits(self) -> FlowLimits:
+        """Flows that the pump can hold [µL/s]."""
+        return self._limits
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop, and see that it stands still."""
+
+    def halt(self) -> None:
+        """Tell the pump to stop, without waiting for its answer."""
+        self.wire.tell(self._stopping.encode("ascii"))
+
+    def to_safe_state(self) -> None:
+        """Stop."""
+        self.stop()
+
+    def close(self) -> None:
+        """Let go of the wire."""
+        self.wire.close()
+
+
+def on_one_wire(
+    connection: Connection, baudrate: int, make: Callable[[str, Link, int], P]
+) -> dict[str, P]:
+    """Open the wire and make its pumps, by the names of their liquids.
+
+    Args:
+        connection: Of the pumps; its settings are `Addressed`.
+        baudrate: [1/s].
+        make: Makes a pump of a liquid's name, the wire and an address.
+    """
+    addresses = connection.settings.of(connection.names)
+    link = serial_link(connection, baudrate=baudrate)
+    try:
+        return {name: make(name, link, address) for name, address in addresses.items()}
+    except InstrumentError:
+        link.close()
+        raise
+
+
+def emulated_chain(
+    said: Part,
+    settings: Addressed,
+    names: tuple[str, ...],
+    make: Callable[[dict[int, str]], Chain],
+) -> SerialEnd:
+    """Return the far end of the pumps' wire, with those on it that are not absent."""
+    there = {a: name for name, a in settings.of(names).items() if name not in said.absent}
+    return SerialEnd(make(there), said.faults)

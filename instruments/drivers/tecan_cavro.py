@@ -19,8 +19,15 @@ from pydantic import Field
 
 from instruments.capabilities import FlowLimits
 from instruments.drivers.driver import identity
-from instruments.drivers.link import TIMEOUT, Link, SerialLink
-from instruments.drivers.pumping import Addressed, check_flow, common
+from instruments.drivers.link import Link
+from instruments.drivers.pumping import (
+    Addressed,
+    ChainedPump,
+    check_flow,
+    common,
+    emulated_chain,
+    on_one_wire,
+)
 from instruments.emulators.servers import SerialEnd
 from instruments.emulators.tecan_cavro import CavroBus
 from instruments.errors import (
@@ -58,7 +65,7 @@ class NotInitialisedError(DeviceRefusedError):
     """The pump refused to move before its plunger and valve were homed."""
 
 
-class TecanCavro:
+class TecanCavro(ChainedPump):
     """One pump of a bus.
 
     Args:
@@ -85,14 +92,10 @@ class TecanCavro:
     ) -> None:
         if address not in ADDRESSES:
             raise InstrumentError(f"a Cavro pump has an address from 0 to 14, but got {address}")
-        self.name, self.wire, self._settings = name, link, settings
         self._to, self._number = f"/{chr(0x31 + address)}", address
-        self._limits, self._emulated = common(name, limits, settings.reach()), emulated
-
-    @property
-    def limits(self) -> FlowLimits:
-        """Flows that the pump can hold within the tolerance, for one stroke at a time [µL/s]."""
-        return self._limits
+        limits = common(name, limits, settings.reach())
+        super().__init__(name, link, limits, f"{self._to}T\r", emulated=emulated)
+        self._settings = settings
 
     @property
     def stroke_volume(self) -> float:
@@ -184,18 +187,6 @@ class TecanCavro:
         if not self._ready():
             self._ask("T")
             self._await(0.0)
-
-    def halt(self) -> None:
-        """Tell the pump to stop, without waiting for its answer."""
-        self.wire.tell(f"{self._to}T\r".encode("ascii"))
-
-    def to_safe_state(self) -> None:
-        """Stop."""
-        self.stop()
-
-    def close(self) -> None:
-        """Let go of the bus."""
-        self.wire.close()
 
     def _provide(self, flow: float) -> None:
         """Have enough in the syringe for a flow [µL/s]."""
@@ -305,30 +296,16 @@ class Settings(Addressed):
 
 
 def _connect(connection: Connection) -> dict[str, TecanCavro]:
-    settings: Settings = connection.settings
-    addresses = settings.of(connection.names)
-    link = SerialLink(
-        connection.address,
-        baudrate=BAUDRATE,
-        timeout=connection.said.timeout or TIMEOUT,
-        transcript=connection.transcript,
-    )
-    return {
-        name: TecanCavro(
-            f"pump_{name}",
-            link,
-            address,
-            connection.limits[name],
-            settings,
-            emulated=connection.emulated,
-        )
-        for name, address in addresses.items()
-    }
+    def pump(name: str, link: Link, address: int) -> TecanCavro:
+        limits, emulated = connection.limits[name], connection.emulated
+        settings = connection.settings
+        return TecanCavro(f"pump_{name}", link, address, limits, settings, emulated=emulated)
+
+    return on_one_wire(connection, BAUDRATE, pump)
 
 
 def _emulate(said: Part, settings: Settings, names: tuple[str, ...]) -> SerialEnd:
-    there = {a: name for name, a in settings.of(names).items() if name not in said.absent}
-    return SerialEnd(CavroBus(there, settings.syringe), said.faults)
+    return emulated_chain(said, settings, names, lambda there: CavroBus(there, settings.syringe))
 
 
 KIND = DriverKind(

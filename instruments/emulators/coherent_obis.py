@@ -30,7 +30,6 @@ class ObisEmulator:
 
     Args:
         name: Of the simulated laser.
-        mute: Whether nobody is there.
 
     Attributes:
         fault: Its fault word; bit 0 is the interlock (assumed).
@@ -38,8 +37,8 @@ class ObisEmulator:
 
     end = b"\n"
 
-    def __init__(self, name: str, *, mute: bool = False) -> None:
-        self._name, self._mute, self.fault = name, mute, 0
+    def __init__(self, name: str) -> None:
+        self._name, self.fault = name, 0
         self._beam: Beam | None = None
         self._power, self._on = 0.001, False  # W
 
@@ -54,8 +53,6 @@ class ObisEmulator:
 
     def answer(self, request: bytes) -> bytes:
         """Act on a command."""
-        if self._mute:
-            return b""
         command, _, argument = request.decode("ascii", "replace").strip().upper().partition(" ")
         return "".join(f"{line}\r\n" for line in self._act(command, argument)).encode("ascii")
 

@@ -6,41 +6,14 @@ framing, states and limits, not that a real pump behaves so.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
-from instruments.capabilities import FlowLimits
+from instruments.emulators.liquid import Chain, Liquid
 
 _COMMAND = re.compile(r"(\d\d)\s*([a-z]+)\s*(.*)")
 _RATE = {"nl/min": 1e-3, "ul/min": 1.0, "ml/min": 1e3, "nl/s": 6e-2, "ul/s": 60.0}
-
-
-class Liquid(Protocol):
-    """The simulated pump whose liquid a pump of the chain moves."""
-
-    @property
-    def limits(self) -> FlowLimits:
-        """Flows that it can hold [µL/s]."""
-        ...
-
-    def set_flow(self, flow: float) -> None:
-        """Set the flow [µL/s]."""
-        ...
-
-
-class Dry:
-    """No liquid: a pump on its own."""
-
-    limits = FlowLimits(0.0, math.inf)
-
-    def set_flow(self, flow: float) -> None:
-        """Nothing moves."""
-
-
-DRY = Dry()
 
 
 @dataclass
@@ -51,31 +24,16 @@ class _Pump:
     since: float = 0.0  # s
 
 
-class HarvardChain:
-    """Answers for every pump of a chain.
-
-    Args:
-        addresses: Name of the liquid at each address.
-    """
-
-    end = b"\r"
+class HarvardChain(Chain):
+    """Answers for every pump of a chain; see `Chain`."""
 
     def __init__(self, addresses: Mapping[int, str]) -> None:
-        self._names = dict(addresses)
-        self._now: Callable[[], float] = lambda: 0.0
+        super().__init__(addresses)
         self._pumps = {address: _Pump() for address in addresses}
-        self._liquids: Mapping[str, Liquid] = {}
 
-    def attach(self, liquids: Mapping[str, Liquid], now: Callable[[], float]) -> None:
-        """Move these liquids from now on; the pumps keep their rates and stand still.
-
-        Args:
-            liquids: By name.
-            now: The plant's time [s].
-        """
-        self._liquids, self._now = liquids, now
-        for pump in self._pumps.values():
-            pump.running, pump.since = False, now()
+    def _stand_still(self, address: int) -> None:
+        pump = self._pumps[address]
+        pump.running, pump.since = False, self._now()
 
     def answer(self, request: bytes) -> bytes:
         """Act on a command; a command to nobody is not answered."""
@@ -90,7 +48,7 @@ class HarvardChain:
     def _act(self, address: int, command: str, argument: str) -> list[str]:
         if command == "ver":
             return ["11 ELITE I/W Single 3.0.4"]
-        pump, liquid = self._pumps[address], self._liquids.get(self._names[address], DRY)
+        pump, liquid = self._pumps[address], self._liquid(address)
         if command == "irate":
             return self._rate(pump, liquid, argument)
         if command == "irun":

@@ -1,7 +1,10 @@
-"""The simulated pump whose liquid an emulated one moves."""
+"""Simulated pumps whose liquids emulated ones move, and what the emulated chains share."""
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from instruments.capabilities import FlowLimits
@@ -18,3 +21,52 @@ class Liquid(Protocol):
     def set_flow(self, flow: float) -> None:
         """Set the flow [µL/s]."""
         ...
+
+
+class Dry:
+    """No liquid: a pump on its own."""
+
+    limits = FlowLimits(0.0, math.inf)
+
+    def set_flow(self, flow: float) -> None:
+        """Nothing moves."""
+
+
+class Chain(ABC):
+    """Pumps on one wire, each of which moves the liquid of its address.
+
+    Args:
+        addresses: Name of the liquid at each address.
+    """
+
+    end = b"\r"
+
+    def __init__(self, addresses: Mapping[int, str]) -> None:
+        self._names = dict(addresses)
+        self._now: Callable[[], float] = lambda: 0.0
+        self._liquids: Mapping[str, Liquid] = {}
+
+    @abstractmethod
+    def answer(self, request: bytes) -> bytes:
+        """Act on a request (without its end) and return what the pump that is meant sends."""
+
+    @abstractmethod
+    def _stand_still(self, address: int) -> None:
+        """Take a pump to rest, without a word to its liquid."""
+
+    def attach(self, liquids: Mapping[str, Liquid], now: Callable[[], float]) -> None:
+        """Move these liquids from now on; the pumps keep their rates and stand still.
+
+        Args:
+            liquids: By name.
+            now: The plant's time [s].
+        """
+        self._liquids, self._now = liquids, now
+        for address in self._names:
+            self._stand_still(address)
+
+    def _liquid(self, address: int) -> Liquid:
+        return self._liquids.get(self._names[address], _DRY)
+
+
+_DRY = Dry()

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from instruments.emulators.liquid import Liquid
+from instruments.emulators.liquid import Chain
 
 _COMMAND = re.compile(r"(\d\d)?([A-Z]{3})(.*)")
 _NUMBER = re.compile(r"(?=[0-9.]{1,5}$)\d{0,4}(\.\d{0,3})?")
@@ -38,31 +38,16 @@ class _Pump:
         return area * _SPEEDS[0] <= flow <= area * _SPEEDS[1]
 
 
-class NewEraChain:
-    """Answers for every pump of a chain.
-
-    Args:
-        addresses: Name of the liquid at each address.
-    """
-
-    end = b"\r"
+class NewEraChain(Chain):
+    """Answers for every pump of a chain; see `Chain`."""
 
     def __init__(self, addresses: Mapping[int, str]) -> None:
-        self._names = dict(addresses)
-        self._now: Callable[[], float] = lambda: 0.0
+        super().__init__(addresses)
         self._pumps = {address: _Pump() for address in addresses}
-        self._liquids: Mapping[str, Liquid] = {}
 
-    def attach(self, liquids: Mapping[str, Liquid], now: Callable[[], float]) -> None:
-        """Move these liquids from now on; the pumps keep their rates and stand still.
-
-        Args:
-            liquids: By name.
-            now: The plant's time [s].
-        """
-        self._liquids, self._now = liquids, now
-        for pump in self._pumps.values():
-            pump.state, pump.since = "S", now()
+    def _stand_still(self, address: int) -> None:
+        pump = self._pumps[address]
+        pump.state, pump.since = "S", self._now()
 
     def power_cycle(self, address: int) -> None:
         """Take a pump's power away and give it back: it stands still and raises its alarm."""
@@ -121,8 +106,7 @@ class NewEraChain:
             return "?NA"
         unit = found[2] or pump.unit
         flow = float(found[1]) / _PARTS[unit]
-        liquid = self._liquids.get(self._names[address])
-        if not pump.reaches(flow) or (liquid is not None and not liquid.limits.allow(flow)):
+        if not pump.reaches(flow) or not self._liquid(address).limits.allow(flow):
             return "?OOR"
         self._count(pump)
         pump.rate, pump.unit = found[1], unit
@@ -163,9 +147,7 @@ class NewEraChain:
         pump = self._pumps[address]
         self._count(pump)
         pump.state = state
-        liquid = self._liquids.get(self._names[address])
-        if liquid is not None:
-            liquid.set_flow(pump.flow() if state == "I" else 0.0)
+        self._liquid(address).set_flow(pump.flow() if state == "I" else 0.0)
 
     def _count(self, pump: _Pump) -> None:
         now = self._now()

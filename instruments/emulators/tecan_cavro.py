@@ -8,10 +8,10 @@ plant's time, and a stroke that ended is noticed at the next telegram.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from instruments.emulators.liquid import Liquid
+from instruments.emulators.liquid import Chain
 
 _REQUEST = re.compile(r"/([1-9:;<=>?])(.*)")
 _STEP = re.compile(r"([A-Za-z])(\d*)")
@@ -29,7 +29,7 @@ class _Pump:
     since: float | None = None  # s at which it began to dispense; None at rest
 
 
-class CavroBus:
+class CavroBus(Chain):
     """Answers for every pump of a bus.
 
     Args:
@@ -37,24 +37,13 @@ class CavroBus:
         syringe: Volume of every syringe [µL].
     """
 
-    end = b"\r"
-
     def __init__(self, addresses: Mapping[int, str], syringe: float) -> None:
-        self._names, self._syringe = dict(addresses), syringe
-        self._now: Callable[[], float] = lambda: 0.0
+        super().__init__(addresses)
+        self._syringe = syringe
         self._pumps = {address: _Pump() for address in addresses}
-        self._liquids: Mapping[str, Liquid] = {}
 
-    def attach(self, liquids: Mapping[str, Liquid], now: Callable[[], float]) -> None:
-        """Move these liquids from now on; the pumps stand still.
-
-        Args:
-            liquids: By name.
-            now: The plant's time [s].
-        """
-        self._liquids, self._now = liquids, now
-        for pump in self._pumps.values():
-            pump.since = None
+    def _stand_still(self, address: int) -> None:
+        self._pumps[address].since = None
 
     def answer(self, request: bytes) -> bytes:
         """Act on a string of commands; one to nobody is not answered."""
@@ -113,7 +102,7 @@ class CavroBus:
             pump.speed = number
         elif pump.output and number < pump.position:  # to 0, as the driver asks it to
             pump.since = self._now()
-            self._flow(address, pump.speed * self._syringe / (2 * _STROKE))
+            self._liquid(address).set_flow(pump.speed * self._syringe / (2 * _STROKE))
         else:
             pump.position = float(number)
 
@@ -131,12 +120,7 @@ class CavroBus:
 
     def _rest(self, address: int) -> None:
         self._pumps[address].since = None
-        self._flow(address, 0.0)
-
-    def _flow(self, address: int, flow: float) -> None:
-        liquid = self._liquids.get(self._names[address])
-        if liquid is not None:
-            liquid.set_flow(flow)
+        self._liquid(address).set_flow(0.0)
 
 
 def _wrong(letter: str, number: str, initialised: bool) -> int:

@@ -2,6 +2,8 @@
 
 from time import monotonic
 
+import pytest
+
 from instruments import create_station
 from instruments.errors import DeviceFaultError
 from instruments.stopping import WITHIN, make_safe
@@ -68,3 +70,21 @@ def test_a_station_with_dead_devices_names_all_of_them_when_it_is_opened():
         raise AssertionError("a station with dead pumps was opened")
     finally:
         station.close()
+
+
+@pytest.mark.parametrize(
+    ("part", "driver"),
+    [
+        ("spectrometer", "ocean_hdx"),
+        ("thermostat", "eurotherm_modbus"),
+        ("exchange_thermostat", "julabo"),
+    ],
+)
+def test_an_absent_device_is_missed_whatever_its_driver(part, driver):
+    said = {"driver": driver, "timeout": 0.2, "absent": [part]}
+    bench = create_station("flow_synthesis", {"instruments": {part: said}}).bench()
+    try:
+        bench.open()
+        assert bench.reached[0].problem
+    finally:
+        bench.close()
