@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from instruments.drivers.transcript import Transcript
@@ -33,8 +33,8 @@ class Reached:
     name: str
     driver: str
     address: str
-    identity: Mapping[str, Any] = field(default_factory=dict)
-    problem: str = ""
+    identity: Mapping[str, Any]
+    problem: str
 
 
 class Bench:
@@ -57,6 +57,11 @@ class Bench:
         self.devices: dict[str, Mapping[str, Any]] = {}
         self.reached: list[Reached] = []
         self._ends: dict[str, End] = {}
+
+    @property
+    def by_name(self) -> dict[str, Any]:
+        """Every device of every part."""
+        return {name: d for devices in self.devices.values() for name, d in devices.items()}
 
     def open(self, *, identify: bool = True) -> None:
         """Open every wire, all at once, and ask every device who it is; never raises for one.
@@ -92,27 +97,27 @@ class Bench:
 
     def _part(self, part: str, identify: bool) -> list[Reached]:
         said, names = self._wiring.parts[part], self._wiring.needed[part]
-        told = (part, said.driver, said.address)
+
+        def reached(name: str, who: Mapping[str, Any], problem: str = "") -> Reached:
+            return Reached(part, name, said.driver, said.address, who, problem)
+
         try:
-            devices = self._connected(part)
+            devices = self.devices[part] = self._connected(part)
         except InstrumentError as error:
-            return [Reached(part, n, said.driver, said.address, {}, str(error)) for n in names]
-        self.devices[part] = devices
+            return [reached(name, {}, str(error)) for name in names]
         found: list[Reached] = []
         silent = 0
         for name, device in devices.items():
             if silent >= SILENT:
                 problem = "not asked, since its wire is silent; check cable and power"
-                found.append(Reached(told[0], name, *told[1:], {}, problem))
+                found.append(reached(name, {}, problem))
                 continue
             try:
-                found.append(
-                    Reached(told[0], name, *told[1:], device.identify() if identify else {})
-                )
+                found.append(reached(name, device.identify() if identify else {}))
                 silent = 0
             except InstrumentError as error:
                 silent = silent + 1 if isinstance(error, DeviceTimeoutError) else 0
-                found.append(Reached(told[0], name, *told[1:], {}, str(error)))
+                found.append(reached(name, {}, str(error)))
         return found
 
     def _connected(self, part: str) -> Mapping[str, Any]:

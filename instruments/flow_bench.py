@@ -9,9 +9,8 @@ from typing import Any
 from instruments import flow_line
 from instruments.bench import Bench
 from instruments.capabilities import FlowRig, Lit
-from instruments.errors import InstrumentError
 from instruments.metered import MeteredPump
-from instruments.wiring import Wiring
+from instruments.wiring import Wiring, emulated_wiring
 
 SINGLE = (
     "carrier_pump",
@@ -30,16 +29,11 @@ def flow_wiring(document: Mapping[str, Any]) -> Wiring:
     """Return which driver plays which part of the line.
 
     Raises:
-        InstrumentError: see `Wiring`; or real devices, which the line cannot have yet.
+        InstrumentError: see `emulated_wiring`.
     """
     stocks = [s.name for s in flow_line.all_stocks()]
-    wiring = Wiring(document, {"pumps": stocks, **{part: (part,) for part in SINGLE}})
-    if wiring.real:
-        raise InstrumentError(
-            "instruments: flow_synthesis is a simulated line, so its devices are emulated; leave "
-            "the addresses out"
-        )
-    return wiring
+    needed = {"pumps": stocks, **{part: [part] for part in SINGLE}}
+    return emulated_wiring("flow_synthesis", document, needed)
 
 
 def flow_bench(wiring: Wiring) -> Bench:

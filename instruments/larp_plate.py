@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from instruments.bench import Bench
-from instruments.errors import InstrumentError, RecipeRefusedError, StationStoppedError
+from instruments.errors import InstrumentError, RecipeRefusedError
 from instruments.metrology.plate import analyse_plate
 from instruments.plate_bench import plate_bench, plate_wiring, wired
 from instruments.plate_recipe import (
@@ -45,7 +45,7 @@ from instruments.station import (
     StationDescription,
     Violation,
 )
-from instruments.stopping import make_safe, unconfirmed
+from instruments.stopping import make_all_safe
 from surrogate_sim.parameters import TwinParameters, twin_parameters
 from surrogate_sim.plants.larp_plate import LarpPlant
 
@@ -219,16 +219,9 @@ class LarpPlateStation:
         if bench is None:
             return
         try:
-            problems = make_safe(
-                {n: d for part in bench.devices.values() for n, d in part.items()}
-            )
+            make_all_safe(bench.by_name)
         finally:
             bench.close()
-        if problems:
-            raise StationStoppedError(
-                "every instrument must reach its safe state, but these did not: "
-                f"{unconfirmed(problems)}; bring them there by hand before the next trial"
-            )
 
 
 def _measurement(

@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from instruments.bench import Bench
-from instruments.errors import InstrumentError
 from instruments.procedures.plate import Optics, PlateRig
-from instruments.wiring import Wiring
+from instruments.wiring import Wiring, emulated_wiring
 
 PARTS = ("robot", "reader", "characterisation")
 
@@ -18,15 +17,9 @@ def plate_wiring(document: Mapping[str, Any]) -> Wiring:
     """Return which driver plays which part of the line.
 
     Raises:
-        InstrumentError: see `Wiring`; or real devices, which the line cannot have yet.
+        InstrumentError: see `emulated_wiring`.
     """
-    wiring = Wiring(document, {part: (part,) for part in PARTS})
-    if wiring.real:
-        raise InstrumentError(
-            "instruments: larp_plate is a simulated line, so its devices are emulated; leave the "
-            "addresses out"
-        )
-    return wiring
+    return emulated_wiring("larp_plate", document, {part: [part] for part in PARTS})
 
 
 def plate_bench(wiring: Wiring, optics: Optics) -> Bench:

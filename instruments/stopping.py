@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
-from instruments.errors import InstrumentError
+from instruments.errors import InstrumentError, StationStoppedError
 
 WITHIN = 2.0  # s in which every device that answers is safe
 TRIES = 3
@@ -92,7 +92,20 @@ def _one(name: str, device: Any, problems: dict[str, str]) -> bool:
     return True
 
 
-def unconfirmed(problems: Mapping[str, str]) -> str:
+def make_all_safe(devices: Mapping[str, Any]) -> None:
+    """Bring every device to its safe state; see `make_safe`.
+
+    Raises:
+        StationStoppedError: devices that did not confirm it.
+    """
+    if problems := make_safe(devices):
+        raise StationStoppedError(
+            "every instrument must reach its safe state, but these did not: "
+            f"{_unconfirmed(problems)}; bring them there by hand before the next trial"
+        )
+
+
+def _unconfirmed(problems: Mapping[str, str]) -> str:
     """Return one sentence part that names the devices, with the reason of the first."""
     names = list(problems)
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

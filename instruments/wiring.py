@@ -224,6 +224,23 @@ class Wiring:
             )
 
 
+def emulated_wiring(
+    station: str, document: Mapping[str, Any], needed: Mapping[str, Sequence[str]]
+) -> Wiring:
+    """Return the wiring of a simulated station, whose devices can be none but emulated ones.
+
+    Raises:
+        InstrumentError: see `Wiring`; or real devices.
+    """
+    wiring = Wiring(document, needed)
+    if wiring.real:
+        raise InstrumentError(
+            f"instruments: {station} is a simulated line, so its devices are emulated; leave the "
+            "addresses out"
+        )
+    return wiring
+
+
 def _said(where: str, error: ValidationError) -> list[str]:
     return [
         f"{'.'.join([where, *map(str, e['loc'])])}: {e['msg']}"

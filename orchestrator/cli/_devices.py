@@ -82,7 +82,7 @@ def station_stop(file: File) -> None:
     try:
         bench.open(identify=False)
         lost = {r.name: r.problem for r in bench.reached if r.problem}
-        devices = {n: d for part in bench.devices.values() for n, d in part.items()}
+        devices = bench.by_name
         began = monotonic()
         problems = lost | make_safe(devices)
         seconds = monotonic() - began

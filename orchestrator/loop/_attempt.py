@@ -85,11 +85,7 @@ class Attempts:
             return True
         except BaseException as error:
             self.doubt(number, attempt, "running", f"{type(error).__name__}: {error}")
-            if isinstance(error, StationStoppedError):
-                return False
-            if isinstance(error, DeviceError):
-                return True
-            raise
+            return goes_on_after(error)
         event, arrays = measured_event(measurement, number, attempt, self._station.lab_time)
         self.append(event, arrays)
         return self.conclude(number, attempt, measurement)
@@ -157,6 +153,19 @@ class Attempts:
     def doubt(self, number: int, attempt: int, found: str, reason: str) -> None:
         """Record that nobody knows what happened to an attempt."""
         self.append(TrialInDoubt(trial=number, attempt=attempt, found=found, reason=reason))
+
+
+def goes_on_after(error: BaseException) -> bool:
+    """Tell whether the station can go on after an exception that left its trials in doubt.
+
+    Raises:
+        BaseException: `error` itself, where it says nothing of the station.
+    """
+    if isinstance(error, StationStoppedError):
+        return False
+    if isinstance(error, DeviceError):  # the procedure has brought it to its safe state
+        return True
+    raise error
 
 
 def reported_analysis(station: Station, measurement: Measurement) -> Analysis:

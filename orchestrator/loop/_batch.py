@@ -9,11 +9,9 @@ from typing import Any, cast
 from instruments import (
     AttemptKey,
     BatchStation,
-    DeviceError,
     Measurement,
     Recipe,
     Station,
-    StationStoppedError,
 )
 from orchestrator.errors import DotpilotError
 from orchestrator.events import (
@@ -26,7 +24,7 @@ from orchestrator.events import (
     TrialRunning,
 )
 from orchestrator.ledger import TrialRow
-from orchestrator.loop._attempt import Attempts, measured_event
+from orchestrator.loop._attempt import Attempts, goes_on_after, measured_event
 
 
 @dataclass(frozen=True)
@@ -116,11 +114,7 @@ def run_batch(
     except BaseException as error:
         for k in batch.unfinished:
             attempts.doubt(k.trial, k.attempt, "running", f"{type(error).__name__}: {error}")
-        if isinstance(error, StationStoppedError):
-            return False
-        if isinstance(error, DeviceError):
-            return True
-        raise
+        return goes_on_after(error)
     for k in batch.unfinished:
         event, arrays = measured_event(made[k], k.trial, k.attempt, station.lab_time)
         attempts.append(event, arrays)

@@ -2,7 +2,7 @@ import threading
 from time import monotonic
 
 import pytest
-from heaters import Wired
+from heaters import Late, Wired, no_wrong_temperature
 
 from instruments.capabilities import Thermostat
 from instruments.drivers.julabo import AFTER_OUT, Julabo
@@ -150,36 +150,7 @@ def test_a_setpoint_that_is_not_held_is_a_fault(wired):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fault_on_the_wire_is_an_error_and_never_a_wrong_temperature(wired, kind):
     it, _ = wired(timeout=SHORT, faults={"seed": 5, kind: 0.12})
-    failed, right = 0, 0
-    for turn in range(1, 15):
-        wanted = 30.0 + 5.5 * turn
-        it.oven.reading = wanted + 0.3
-        began = monotonic()
-        try:
-            it.device.set_temperature(wanted)
-            assert it.oven.setpoint == wanted
-            assert it.device.read_temperature() == wanted + 0.3
-            right += 1
-        except DeviceError:
-            failed += 1
-        assert monotonic() - began < 8.0, "it hangs"
-    assert failed > 0
-    assert right > 0, "it never recovers"
-
-
-class Late:
-    """Keeps the first answer back, and gives it alone for a later request, or before its own."""
-
-    def __init__(self, *plan):
-        self.plan, self.kept = list(plan), b""
-
-    def spoil(self, request, answer):
-        what = self.plan.pop(0) if self.plan else "pass"
-        reply = answer(request)
-        if what == "keep":
-            self.kept = reply
-            return b""
-        return {"old alone": self.kept, "old before new": self.kept + reply}.get(what, reply)
+    no_wrong_temperature(it)
 
 
 @pytest.mark.parametrize("plan", ["old alone", "old before new"])

@@ -2,7 +2,7 @@ import threading
 from time import monotonic
 
 import pytest
-from heaters import PARTS, Wired
+from heaters import PARTS, Late, Wired, no_wrong_temperature
 
 from instruments.bench import Bench
 from instruments.capabilities import Thermostat
@@ -206,43 +206,7 @@ def test_a_busy_controller_is_asked_again_but_not_for_ever(wired, wire):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fault_on_the_wire_is_an_error_and_never_a_wrong_temperature(wired, kind, wire):
     it = wired(timeout=SHORT, faults={"seed": 5, kind: 0.15}, emulate=wire)
-    failed, right = 0, 0
-    for turn in range(1, 15):
-        wanted = 30.0 + 5.5 * turn
-        it.oven.reading = wanted + 0.3
-        began = monotonic()
-        try:
-            it.device.set_temperature(wanted)
-            assert it.oven.setpoint == wanted
-            assert it.device.read_temperature() == wanted + 0.3
-            right += 1
-        except DeviceError:
-            failed += 1
-        assert monotonic() - began < 8.0, "it hangs"
-    assert failed > 0
-    assert right > 0, "it never recovers"
-
-
-class Late:
-    """Keeps answers back from one request to a later one, as asked."""
-
-    def __init__(self, *plan):
-        self.plan, self.kept = list(plan), b""
-
-    def spoil(self, request, answer):
-        what = self.plan.pop(0) if self.plan else "pass"
-        if what == "keep":
-            self.kept = answer(request)
-            return b""
-        if what == "old alone":
-            answer(request)
-            return self.kept
-        if what == "old as new":
-            answer(request)
-            return request[:2] + self.kept[2:]
-        if what == "old before new":
-            return self.kept + answer(request)
-        return answer(request)
+    no_wrong_temperature(it)
 
 
 def _after_a_late_reading(it, what):
