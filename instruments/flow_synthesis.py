@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -97,7 +96,7 @@ class FlowSynthesisStation:
             self._parameters = FlowParameters(
                 parameters.materials, parameters.own, parameters.seed
             )
-        self._truth: dict[str, float] = {}
+        self._measured: FlowPlant | None = None
         self._settings = settings or FlowSettings()
         self._stocks = flow_line.all_stocks()
         self._inlets = {s.name: Composition(**asdict(s.contents)) for s in self._stocks}
@@ -176,11 +175,10 @@ class FlowSynthesisStation:
         plant = self._plant()
         rig = self._build_rig(plant, key)
         self._rig = rig
-        self._truth = {}
+        self._measured = None
 
         def measured() -> None:
-            # of a copy, so that to look does not change what the plant holds ready
-            self._truth = {n: float(v) for n, v in copy(plant).truth().items()}
+            self._measured = plant.snapshot()
 
         procedure = FlowProcedure(rig, flow_line.GEOMETRY, self._settings, progress, measured)
         try:
@@ -197,7 +195,9 @@ class FlowSynthesisStation:
 
     def truth(self) -> Mapping[str, float]:
         """Hidden state of the stream that the last run measured; empty where none was."""
-        return dict(self._truth)
+        if self._measured is None:
+            return {}
+        return {name: float(value) for name, value in self._measured.truth().items()}
 
     def close(self) -> None:
         """Bring every instrument to its safe state and let go of it."""

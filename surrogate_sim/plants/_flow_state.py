@@ -1,12 +1,30 @@
-"""What carries of a flow line from trial to trial, read back."""
+"""A flow line as built, and what carries of it from trial to trial, read back."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 _STATE: dict[str, Any] = {"clock": 0.0, "film": 0.0, "drawn": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Geometry: bore, length, junction and optical path [mm], volumes [µL]."""
+
+    bore: float
+    length: float
+    junction: float
+    dead_volume: float
+    cell_volume: float
+    optical_path: float
+
+    @property
+    def area(self) -> float:
+        """Cross-section [mm2]."""
+        return math.pi / 4.0 * self.bore**2
 
 
 def restored(state: Mapping[str, Any] | None) -> tuple[float, float, dict[str, float]]:

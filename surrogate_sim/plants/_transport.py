@@ -32,6 +32,12 @@ class StreamHistory:
         self._segments: deque[Segment] = deque([resting])
         self.total = resting.end
 
+    def copy(self) -> StreamHistory:
+        """Return a history of its own with the same stretches, which do not change."""
+        other = StreamHistory(self._segments[0])
+        other._segments, other.total = self._segments.copy(), self.total
+        return other
+
     def feed(self, volume: float, flows: Mapping[str, float], carrier: str) -> None:
         """Append `volume` [µL] fed under these flows, merging with an equal stretch."""
         if volume <= 0.0:

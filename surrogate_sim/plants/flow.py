@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -22,7 +23,7 @@ from surrogate_sim.flow_formation import Model
 from surrogate_sim.materials import HC
 from surrogate_sim.parameters import FlowParameters
 from surrogate_sim.plants._flow_faults import ripple, uneven
-from surrogate_sim.plants._flow_state import restored
+from surrogate_sim.plants._flow_state import Line, restored
 from surrogate_sim.plants._transport import Segment, StreamHistory
 
 Carrier = hydrodynamics.Carrier
@@ -33,23 +34,6 @@ _ENERGY = np.linspace(1.2, 3.6, 601)
 _FOULING = {"none": "", "gas": "fouling_gas", "fluorinated_oil": "fouling_oil"}
 _RESTING = ""
 """Stands for the pure solvent that the line holds before anything is fed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Geometry: bore, length, junction and optical path [mm], volumes [µL]."""
-
-    bore: float
-    length: float
-    junction: float
-    dead_volume: float
-    cell_volume: float
-    optical_path: float
-
-    @property
-    def area(self) -> float:
-        """Cross-section [mm2]."""
-        return math.pi / 4.0 * self.bore**2
 
 
 class FlowPlant:
@@ -327,6 +311,13 @@ class FlowPlant:
             "iodide": float(np.mean(e.iodide)),
             "plqy": float(weight @ e.quantum_yield),
         }
+
+    def snapshot(self) -> FlowPlant:
+        """Return the plant as it stands; what is done to this one later leaves that one alone."""
+        still = copy(self)
+        own = {"_flows": dict(self._flows), "_history": self._history.copy()}
+        vars(still).update(own)
+        return still
 
     def state(self) -> dict[str, Any]:
         """What carries to the next trial: clock [s], film [nm], volume drawn per inlet [µL]."""
