@@ -74,8 +74,9 @@ demo: setup ## run a campaign on the simulated flow line and write its report
 	echo "The record is demo/dotpilot.db; look around with:"; \
 	echo "  $(BIN)/dotpilot --db sqlite:///demo/dotpilot.db list"
 
+# The tests of the documentation belong to `make check`.
 test: setup ## run the tests, on SQLite and on PostgreSQL
-	@"$(BIN)/python" -m pytest -q -n $(WORKERS) -m "not slow"
+	@"$(BIN)/python" -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" --ignore tests/docs
 
 # `make -k check` goes on after a failure and shows all of them.
 check: format lint types imports docs ## format, lint, types, imports, documentation
@@ -93,7 +94,7 @@ imports: setup
 	@"$(BIN)/lint-imports" --no-logo
 
 docs: setup
-	@"$(BIN)/python" -m pytest -q -m "not slow" tests/docs
+	@"$(BIN)/python" -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" tests/docs
 
 science: setup ## the scientific runs of minutes
 	@"$(BIN)/python" -m pytest -q -n $(WORKERS) -m slow --timeout 7200

@@ -20,6 +20,13 @@ from instruments.wiring import Wiring
 
 DRIVERS = ("eurotherm_modbus", "omega_modbus", "watlow_modbus")
 WIRES = ("tcp", "rtu")
+# each of the five takes seconds on a serial line, which waits after a failure
+FAULTS = [(kind, "tcp") for kind in KINDS] + [
+    (kind, "rtu")
+    if kind in ("garbage", "late")
+    else pytest.param(kind, "rtu", marks=pytest.mark.slow)
+    for kind in KINDS
+]
 EVERY = [(driver, wire) for driver in DRIVERS for wire in WIRES]
 SHORT = 0.15  # s of a timeout that a test waits for
 
@@ -202,8 +209,7 @@ def test_a_busy_controller_is_asked_again_but_not_for_ever(wired, wire):
     assert it.oven.setpoint == 90.0
 
 
-@pytest.mark.parametrize("wire", WIRES)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "wire"), FAULTS)
 def test_a_fault_on_the_wire_is_an_error_and_never_a_wrong_temperature(wired, kind, wire):
     it = wired(timeout=SHORT, faults={"seed": 5, kind: 0.15}, emulate=wire)
     no_wrong_temperature(it)
