@@ -137,6 +137,10 @@ class Bench:
         for part, end in self._ends.items():
             end.attach(simulated[part], now)
 
+    def end(self, part: str) -> End | None:
+        """Return the emulated far end of a part's wire; None where it has none."""
+        return self._ends.get(part)
+
     def close(self) -> None:
         """Let go of every device and take the emulated ends away. May be called twice."""
         for devices in self.devices.values():

@@ -100,6 +100,10 @@ class Pump(Identifiable, SafeState, Protocol):
         """Measured flow [µL/s]."""
         ...
 
+    def infused(self) -> float:
+        """Volume infused [µL] since a moment that stays the same while the pump has power."""
+        ...
+
     def stop(self) -> None:
         """Set the flow to zero."""
         ...

@@ -17,6 +17,7 @@ import numpy as np
 from instruments import feasibility, flow_line
 from instruments.bench import Bench
 from instruments.capabilities import Carrier, FlowRig
+from instruments.doses import DoseMeter, Doses, note_doses, total_volume
 from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
 from instruments.flow_bench import flow_bench, flow_wiring, wired
 from instruments.formulation import (
@@ -27,6 +28,7 @@ from instruments.formulation import (
 )
 from instruments.metrology import analyse_flow
 from instruments.procedures.flow import FlowPlan, FlowProcedure, FlowRecord, FlowSettings
+from instruments.procedures.flow_needs import flow_needs
 from instruments.recipe_check import declaration_violations
 from instruments.simulated.flow_extras import flow_extras
 from instruments.simulated.lab import checked_seed
@@ -104,6 +106,7 @@ class FlowSynthesisStation:
         self._rig: FlowRig | None = None
         self._wiring = flow_wiring((lab or {}).get("instruments") or {})
         self._bench: Bench | None = None
+        self._meter: DoseMeter[AttemptKey] = DoseMeter()
         self._open = False
 
     @property
@@ -181,13 +184,34 @@ class FlowSynthesisStation:
             self._measured = plant.snapshot()
 
         procedure = FlowProcedure(rig, flow_line.GEOMETRY, self._settings, progress, measured)
+        self._meter.begin(key, rig.pumps, self.needs([recipe]))
         try:
             record = procedure.run(_plan(recipe))
         except TrialFailedError as error:
             self._keep(plant)
-            raise TrialFailedError(error.reason, str(error), self._state) from error
+            failed = TrialFailedError(error.reason, str(error), self._state)
+            note_doses(failed, self._meter.end(rig.pumps))
+            raise failed from error
+        except BaseException as error:
+            note_doses(error, self._meter.end(rig.pumps))
+            raise
+        doses = self._meter.end(rig.pumps)
         self._keep(plant)
-        return _measurement(recipe, record, rig, self._state, self._model)
+        return _measurement(recipe, record, rig, self._state, self._model, doses)
+
+    def needs(self, recipes: Sequence[Recipe]) -> Mapping[str, float]:
+        """Most that a run of these recipes may draw of each stock [µL]; see `Consuming`."""
+        return total_volume(
+            flow_needs(_plan(r), flow_line.GEOMETRY, self._settings) for r in recipes
+        )
+
+    def supplies(self) -> Mapping[str, float]:
+        """What one run can draw of a stock at most [µL]: `check` sees to the reservoirs."""
+        return {}
+
+    def settled(self) -> Mapping[AttemptKey, Doses]:
+        """Return doses that were in doubt and have become known since."""
+        return self._meter.settle({} if self._rig is None else self._rig.pumps)
 
     def analyse(self, measurement: Measurement) -> Analysis:
         """Derive observables and the verdict from raw data; deterministic."""
@@ -335,7 +359,12 @@ def _scan(recipe: Recipe) -> tuple[float, ...]:
 
 
 def _measurement(
-    recipe: Recipe, record: FlowRecord, rig: FlowRig, state: Mapping[str, Any], model: Model
+    recipe: Recipe,
+    record: FlowRecord,
+    rig: FlowRig,
+    state: Mapping[str, Any],
+    model: Model,
+    doses: Doses,
 ) -> Measurement:
     readings = record.readings
     achieved: dict[str, float] = dict(
@@ -366,6 +395,7 @@ def _measurement(
         station_state=state,
         identities=tuple(i.identify() for i in rig.instruments().values()),
         warnings=warnings,
+        doses=doses,
     )
 
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from instruments import plate_deck
 from instruments.bench import Bench
+from instruments.doses import Doses, note_batch_doses
 from instruments.errors import InstrumentError, RecipeRefusedError
 from instruments.metrology.plate import analyse_plate
 from instruments.plate_bench import plate_bench, plate_wiring, wired
+from instruments.plate_doses import CountingRobot
 from instruments.plate_recipe import (
     OBSERVABLES,
     PARAMETERS,
@@ -172,12 +176,37 @@ class LarpPlateStation:
             rig = wired(rig, self._bench)
         settings = PlateSettings(c["transfer_time"], c["frame_interval"])
         plans = [plan(r, c) for r in recipes]
-        records = run_plate(rig, plans, wells, settings, progress)
+        robot = CountingRobot(rig.robot)
+        rig = replace(rig, robot=robot)
+        try:
+            records = run_plate(rig, plans, wells, settings, progress)
+        except BaseException as error:
+            note_batch_doses(error, robot.doses(plans))
+            raise
         self._state, self._truth = plant.state(), (plant, wells[-1])
         return [
-            _measurement(recipe, made, record, rig, int(drawn), len(recipes), self._state)
-            for recipe, made, record in zip(recipes, plans, records, strict=True)
+            replace(
+                _measurement(recipe, made, record, rig, int(drawn), len(recipes), self._state),
+                doses=doses,
+            )
+            for recipe, made, record, doses in zip(
+                recipes, plans, records, robot.doses(plans), strict=True
+            )
         ]
+
+    def needs(self, recipes: Sequence[Recipe]) -> Mapping[str, float]:
+        """What a plate of these recipes draws of each liquid [µL]; see `Consuming`."""
+        return plate_deck.demands([plan(r, self._parameters.own) for r in recipes])
+
+    def supplies(self) -> Mapping[str, float]:
+        """What may be drawn of each liquid of the deck as it is dressed [µL]."""
+        settings = self._wiring.settings.get("robot")
+        dressed = getattr(settings, "dressed", plate_deck.full)
+        return dict(dressed())
+
+    def settled(self) -> Mapping[AttemptKey, Doses]:
+        """Nothing: a robot that broke off does not tell later what it had drawn."""
+        return {}
 
     def _refuse(self, recipes: Sequence[Recipe], keys: Sequence[AttemptKey]) -> None:
         if len(keys) != len(recipes):

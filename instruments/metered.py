@@ -53,6 +53,10 @@ class MeteredPump:
         """Measured flow [µL/s]."""
         return self._meter.read_flow()
 
+    def infused(self) -> float:
+        """Volume infused by the pump's own counter [µL]; see the pump."""
+        return self._pump.infused()
+
     def stop(self) -> None:
         """Set the flow to zero."""
         self._pump.stop()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from instruments.doses import Doses
 
 Value = float | int | str
 Recipe = Mapping[str, Value]
@@ -109,6 +111,7 @@ class Measurement:
             JSON-able; `restore` takes it.
         identities: One entry per instrument: {"instrument", "model", "serial", "simulated"}.
         warnings: Sentences for people (Da above one, ...).
+        doses: What the run drew of each stock.
     """
 
     requested: Recipe
@@ -118,6 +121,7 @@ class Measurement:
     station_state: Mapping[str, Any]
     identities: tuple[Mapping[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    doses: Doses = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +252,27 @@ class BatchStation(Station, Protocol):
             RecipeRefusedError: any recipe breaks a limit, or there are too many; nothing moved.
             StationStoppedError: the station is safe, and a person is needed.
         """
+        ...
+
+
+@runtime_checkable
+class Consuming(Protocol):
+    """A station that knows what it draws of which stock.
+
+    Its measurements carry `doses`; an exception of `run` carries them as `error.doses`, and one of
+    `run_batch` those of each member as `error.batch_doses` (`instruments.doses`).
+    """
+
+    def needs(self, recipes: Sequence[Recipe]) -> Mapping[str, float]:
+        """Most that a run of these recipes may draw of each stock [µL]; pure."""
+        ...
+
+    def supplies(self) -> Mapping[str, float]:
+        """What one run can draw of a stock at most, as the station stands [µL]; {} unbounded."""
+        ...
+
+    def settled(self) -> Mapping[AttemptKey, Doses]:
+        """Return doses of earlier attempts that were in doubt and have become known since."""
         ...
 
 

@@ -177,10 +177,83 @@ class BatchMember(BaseModel):
     attempt: int
 
 
+class DoseRecord(BaseModel):
+    """A volume drawn of one stock [µL]: between `least` and `most`, the same where it is known.
+
+    `lab` and `lot` say of which bottle; both are empty where no station file names one.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    least: float = Field(ge=0)
+    most: float = Field(ge=0)
+    lab: str = ""
+    lot: str = ""
+
+
+Doses = dict[str, DoseRecord]
+
+
+class LotRecord(BaseModel):
+    """A bottle of a stock solution that a station draws from; `volume` [µL] is what it held.
+
+    `price` is per litre, in the lab's own currency.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    lot: str
+    volume: float = Field(ge=0)
+    expires: str | None = None
+    price: float | None = None
+    details: dict[str, Any] = {}
+
+
+class StoresDeclared(Payload):
+    """What a station draws from, and how much waste it can hold [µL], as its file says."""
+
+    TYPE: ClassVar[str] = "stores.declared"
+    lab: str
+    station: str
+    stocks: dict[str, LotRecord]
+    waste_capacity: float | None = None
+
+
+class StockCorrected(Payload):
+    """A person found that a lot holds more (or, negative, less) than the record says [µL]."""
+
+    TYPE: ClassVar[str] = "stock.corrected"
+    lab: str
+    stock: str
+    lot: str
+    change: float
+    note: str
+
+
+class WasteEmptied(Payload):
+    """A person emptied a lab's waste."""
+
+    TYPE: ClassVar[str] = "waste.emptied"
+    lab: str
+    note: str
+
+
+class DosesSettled(Payload):
+    """A pump told later what was in doubt.
+
+    `doubt` is the event that recorded the doubt, `doses` are all of that attempt as now known.
+    """
+
+    TYPE: ClassVar[str] = "doses.settled"
+    trial: int
+    attempt: int
+    doubt: int
+    doses: Doses
+
+
 class TrialDispatched(Payload):
     """Write-ahead intent: from here on matter may have moved. `batch` is what is run together.
 
     `lab` and `worker` name who holds the lease; both are empty where the loop runs the station.
+    `planned` is the most that the attempt may draw.
     """
 
     TYPE: ClassVar[str] = "trial.dispatched"
@@ -190,6 +263,7 @@ class TrialDispatched(Payload):
     batch: tuple[BatchMember, ...] = ()
     lab: str = ""
     worker: str = ""
+    planned: Doses = {}
 
 
 class TrialRunning(Payload):
@@ -225,6 +299,7 @@ class TrialMeasured(Payload):
     identities: tuple[dict[str, Any], ...]
     warnings: tuple[str, ...]
     lab_time: float
+    doses: Doses = {}
 
 
 class ObservableRecord(BaseModel):
@@ -276,6 +351,7 @@ class TrialFailed(Payload):
     lab_time: float | None = None
     station_state: dict[str, Any] | None = None
     verdict: VerdictRecord | None = None
+    doses: Doses = {}
 
 
 class TrialInDoubt(Payload):
@@ -286,6 +362,7 @@ class TrialInDoubt(Payload):
     attempt: int
     found: str
     reason: str
+    doses: Doses = {}
 
 
 class TrialResolved(Payload):
@@ -353,6 +430,10 @@ PAYLOADS: dict[str, type[Payload]] = {
         CampaignFinished,
         CampaignStopped,
         CampaignFailed,
+        StoresDeclared,
+        StockCorrected,
+        WasteEmptied,
+        DosesSettled,
         StepProposed,
         TrialAdded,
         TrialEdited,

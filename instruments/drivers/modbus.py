@@ -36,7 +36,9 @@ _SLICE = 0.02  # s that one look for late bytes waits
 _BUSY = (ExcCodes.ACKNOWLEDGE, ExcCodes.DEVICE_BUSY)
 _FAULTS = (ExcCodes.DEVICE_FAILURE, ExcCodes.MEMORY_PARITY_ERROR)
 _SILENT = (ExcCodes.GATEWAY_NO_RESPONSE,)
-logging.getLogger("pymodbus").addHandler(logging.NullHandler())  # what fails is raised here
+_LOG = logging.getLogger("pymodbus")
+_LOG.addHandler(logging.NullHandler())
+_LOG.propagate = False  # what fails is raised here, and a late answer that is skipped is none
 
 Listen = Callable[[int | None], bytes]
 

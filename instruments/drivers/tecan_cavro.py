@@ -45,6 +45,8 @@ STROKE = 3000  # increments of a whole stroke (manual, plunger resolution N0)
 HALVES = 2 * STROKE  # half-increments of it, in which speeds are told
 SPEEDS = (5, 5800)  # half-increments/s (manual, command V)
 NOT_INITIALISED = 7
+_LOST = 1e9  # µL by which the count falls while it is not known
+_LOST = 1e9  # µL by which the count falls while it is not known
 _END = re.compile(rb"\x03\r\n")
 _ANSWER = re.compile(rb"[^/]?/0([@-o])([\x20-\x7e]*)\x03\r\n")
 _ERRORS = {
@@ -96,6 +98,8 @@ class TecanCavro(ChainedPump):
         limits = common(name, limits, settings.reach())
         super().__init__(name, link, limits, f"{self._to}T\r", emulated=emulated)
         self._settings = settings
+        self._earlier = 0.0  # µL infused before the present stroke
+        self._top: float | None = None  # µL in the syringe when the stroke was first looked at
 
     @property
     def stroke_volume(self) -> float:
@@ -120,6 +124,16 @@ class TecanCavro(ChainedPump):
     def remaining(self) -> float:
         """What is left in the syringe [µL]."""
         return self._query("?") / STROKE * self._settings.syringe
+
+    def infused(self) -> float:
+        """Volume dispensed over all strokes, by the plunger's place [µL].
+
+        It falls where what an initialisation pushed out was not confirmed.
+        """
+        left = self.remaining()
+        if self._top is None:
+            self._top = left
+        return self._earlier + self._top - left
 
     def set_flow(self, flow: float) -> None:
         """Dispense at the nearest whole speed to `flow` [µL/s] until the stroke ends; zero stops.
@@ -159,7 +173,10 @@ class TecanCavro(ChainedPump):
 
     def initialise(self) -> None:
         """Home plunger and valve; what is in the syringe goes to the output."""
+        counted = self.infused() + self.remaining()
+        self._earlier, self._top = counted - _LOST, None
         self._run("Z", self._settings.stroke_time)
+        self._earlier = counted
 
     def fill(self) -> None:
         """Draw a full stroke from the input; a pump that was never initialised is, before.
@@ -168,6 +185,7 @@ class TecanCavro(ChainedPump):
         """
         settings = self._settings
         commands = f"IV{settings.fill_speed}A{STROKE}"
+        self._earlier, self._top = self.infused(), None  # filling dispenses nothing
         try:
             self._run(commands, settings.stroke_time)
         except NotInitialisedError:

@@ -22,6 +22,10 @@ class Liquid(Protocol):
         """Set the flow [µL/s]."""
         ...
 
+    def infused(self) -> float:
+        """Volume that it has moved [µL]."""
+        ...
+
 
 class Dry:
     """No liquid: a pump on its own."""
@@ -30,6 +34,10 @@ class Dry:
 
     def set_flow(self, flow: float) -> None:
         """Nothing moves."""
+
+    def infused(self) -> float:
+        """Nothing has moved."""
+        return 0.0
 
 
 class Chain(ABC):
@@ -45,6 +53,7 @@ class Chain(ABC):
         self._names = dict(addresses)
         self._now: Callable[[], float] = lambda: 0.0
         self._liquids: Mapping[str, Liquid] = {}
+        self._earlier: dict[str, float] = {}
 
     @abstractmethod
     def answer(self, request: bytes) -> bytes:
@@ -61,9 +70,18 @@ class Chain(ABC):
             liquids: By name.
             now: The plant's time [s].
         """
+        self._earlier = self.dispensed()
         self._liquids, self._now = liquids, now
         for address in self._names:
             self._stand_still(address)
+
+    def dispensed(self) -> dict[str, float]:
+        """Volume of each liquid that has moved in all [µL], as the liquids themselves know it.
+
+        It is no counter of the protocol, so it shows whether those are right.
+        """
+        now = {name: liquid.infused() for name, liquid in self._liquids.items()}
+        return {n: self._earlier.get(n, 0.0) + now.get(n, 0.0) for n in {*self._earlier, *now}}
 
     def _liquid(self, address: int) -> Liquid:
         return self._liquids.get(self._names[address], _DRY)

@@ -92,10 +92,14 @@ class Attachable(Emulator, Protocol):
 
 
 class SerialEnd:
-    """The emulated far end of a serial wire (`instruments.wiring.End`)."""
+    """The emulated far end of a serial wire (`instruments.wiring.End`).
+
+    Attributes:
+        emulator: Answers on it.
+    """
 
     def __init__(self, emulator: Attachable, faults: Mapping[str, float]) -> None:
-        self._emulator = emulator
+        self.emulator = emulator
         self._server = PtyServer(emulator, faults_of(faults))
 
     @property
@@ -105,7 +109,7 @@ class SerialEnd:
 
     def attach(self, device: Any, now: Callable[[], float]) -> None:
         """Move this simulated instrument from now on."""
-        self._emulator.attach(device, now)
+        self.emulator.attach(device, now)
 
     def close(self) -> None:
         """Take the terminal away."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
@@ -89,7 +89,16 @@ class SimulatedInstrument:
 
 
 class SimulatedPump(SimulatedInstrument):
-    """A syringe pump with a flow sensor on one inlet of the plant."""
+    """A syringe pump with a flow sensor on one inlet of the plant.
+
+    Args:
+        name: Of the instrument.
+        inlet: Of the plant.
+        plant: What it acts on.
+        generator: Its noise.
+        limits: Flows that it holds [µL/s].
+        now: The plant's time [s], by which it counts what it moves.
+    """
 
     model = "dotpilot simulated syringe pump"
 
@@ -100,9 +109,11 @@ class SimulatedPump(SimulatedInstrument):
         plant: Plant,
         generator: np.random.Generator,
         limits: FlowLimits,
+        now: Callable[[], float],
     ) -> None:
         super().__init__(name, plant, generator)
-        self._inlet, self._limits = inlet, limits
+        self._inlet, self._limits, self._now = inlet, limits, now
+        self._rate, self._infused, self._since = 0.0, 0.0, now()
 
     @property
     def limits(self) -> FlowLimits:
@@ -120,7 +131,14 @@ class SimulatedPump(SimulatedInstrument):
                 f"pump {self.name!r} holds zero or {self._limits.minimum:g} to "
                 f"{self._limits.maximum:g} µL/s, but was asked for {flow:g} µL/s"
             )
-        self._plant.set_flow(self._inlet, on_pump(flow))
+        self._move(on_pump(flow))
+
+    def infused(self) -> float:
+        """Volume that its plunger has moved [µL], the flow's compliance left out."""
+        now = self._now()
+        self._infused += self._rate * (now - self._since)
+        self._since = now
+        return self._infused
 
     def read_flow(self) -> float:
         """Measured flow [µL/s]."""
@@ -128,11 +146,16 @@ class SimulatedPump(SimulatedInstrument):
 
     def stop(self) -> None:
         """Set the flow to zero."""
-        self._plant.set_flow(self._inlet, 0.0)
+        self._move(0.0)
 
     def to_safe_state(self) -> None:
         """Stop."""
         self.stop()
+
+    def _move(self, rate: float) -> None:
+        self.infused()
+        self._rate = rate
+        self._plant.set_flow(self._inlet, rate)
 
 
 class SimulatedCarrierPump(SimulatedInstrument):

@@ -51,7 +51,7 @@ def simulated_rig(
     return FlowRig(
         pumps={
             s.name: SimulatedPump(
-                f"pump_{s.name}", s.name, plant, noise(f"pump_{s.name}"), s.limits
+                f"pump_{s.name}", s.name, plant, noise(f"pump_{s.name}"), s.limits, clock.now
             )
             for s in stocks
         },

@@ -3,6 +3,14 @@
 from orchestrator.ledger._arrays import array_digest
 from orchestrator.ledger._backup import backup, restore
 from orchestrator.ledger._chain import Chain
+from orchestrator.ledger._doses import (
+    DoseRow,
+    declared_stores,
+    dose_rows,
+    lab_seconds,
+    labs_with_doses,
+    stores_of,
+)
 from orchestrator.ledger._fold import FoldedCampaign, fold
 from orchestrator.ledger._integrity import (
     Finding,
@@ -27,6 +35,7 @@ __all__ = [
     "HEAD",
     "CampaignRow",
     "Chain",
+    "DoseRow",
     "Finding",
     "FoldedCampaign",
     "IntegrityReport",
@@ -39,14 +48,19 @@ __all__ = [
     "campaign_page",
     "backup",
     "check_integrity",
+    "declared_stores",
+    "dose_rows",
     "encoded",
     "event_counts",
     "event_page",
     "fold",
+    "lab_seconds",
+    "labs_with_doses",
     "offer_mark",
     "refuse_unreachable",
     "restore",
     "schema_state",
+    "stores_of",
     "trial_page",
     "upgrade",
     "utc_now",

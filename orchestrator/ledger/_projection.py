@@ -174,7 +174,7 @@ def _measured(event: Event, p: ev.TrialMeasured) -> list[Change]:
         "lab_time": _real(p.lab_time),
     }
     spectra = _spectra(event, p.trial, p.attempt, p.spectra)
-    return [_trial(event, p.trial, columns), *spectra]
+    return [_trial(event, p.trial, columns), *spectra, *_drawn(event, "drawn", p)]
 
 
 def _spectra(
@@ -209,6 +209,58 @@ def _observables(
     ]
 
 
+def _drawn(
+    event: Event, kind: str, p: ev.TrialMeasured | ev.TrialFailed | ev.TrialInDoubt
+) -> list[Change]:
+    lab = next((d.lab for d in p.doses.values()), "")
+    return [_dose(event, kind, lab, p.doses, p.trial, p.attempt)] if p.doses else []
+
+
+def _dose(
+    event: Event,
+    kind: str,
+    lab: str,
+    doses: ev.Doses,
+    trial: int | None = None,
+    attempt: int | None = None,
+) -> Change:
+    columns = {
+        "kind": kind,
+        "lab": lab,
+        "trial": trial,
+        "attempt": attempt,
+        "doses": canonical({name: d.model_dump(mode="json") for name, d in doses.items()}),
+    }
+    return Change("dose", (event.campaign, event.seq), columns, new=True)
+
+
+def _stores(event: Event, p: ev.StoresDeclared) -> list[Change]:
+    volumes = {
+        name: ev.DoseRecord(least=lot.volume, most=lot.volume, lab=p.lab, lot=lot.lot)
+        for name, lot in p.stocks.items()
+    }
+    return [_dose(event, "opened", p.lab, volumes)]
+
+
+def _corrected(event: Event, p: ev.StockCorrected) -> list[Change]:
+    drawn, change = p.change < 0.0, abs(p.change)
+    dose = ev.DoseRecord(least=change, most=change, lab=p.lab, lot=p.lot)
+    return [_dose(event, "lost" if drawn else "found", p.lab, {p.stock: dose})]
+
+
+def _emptied(event: Event, p: ev.WasteEmptied) -> list[Change]:
+    return [_dose(event, "emptied", p.lab, {})]
+
+
+def _settled(event: Event, p: ev.DosesSettled) -> list[Change]:
+    doses = canonical({name: d.model_dump(mode="json") for name, d in p.doses.items()})
+    return [Change("dose", (event.campaign, p.doubt), {"kind": "settled", "doses": doses})]
+
+
+def _in_doubt(event: Event, p: ev.TrialInDoubt) -> list[Change]:
+    return [_trial(event, p.trial, {"state": "in_doubt"}), *_drawn(event, "doubtful", p)]
+
+
 def _concluded(state: str) -> Callable[[Event, Any], list[Change]]:
     def project(event: Event, p: Any) -> list[Change]:
         verdict = canonical(p.verdict.model_dump(mode="json"))
@@ -226,7 +278,7 @@ def _failed(event: Event, p: ev.TrialFailed) -> list[Change]:
         columns["station_state"] = canonical(p.station_state)
     if p.lab_time is not None:
         columns["lab_time"] = _real(p.lab_time)
-    return [_trial(event, p.trial, columns)]
+    return [_trial(event, p.trial, columns), *_drawn(event, "drawn", p)]
 
 
 _RESOLVED = {"adopt": "completed", "repeat": "approved", "abandon": "abandoned"}
@@ -272,6 +324,10 @@ _PROJECTORS: dict[str, Callable[[Event, Any], list[Change]]] = {
     "campaign.finished": _state("finished"),
     "campaign.stopped": _state("stopped"),
     "campaign.failed": _state("failed"),
+    "stores.declared": _stores,
+    "stock.corrected": _corrected,
+    "waste.emptied": _emptied,
+    "doses.settled": _settled,
     "step.proposed": _step,
     "trial.added": _added,
     "trial.edited": _edited,
@@ -282,7 +338,7 @@ _PROJECTORS: dict[str, Callable[[Event, Any], list[Change]]] = {
     "trial.completed": _concluded("completed"),
     "trial.rejected": _concluded("rejected"),
     "trial.failed": _failed,
-    "trial.in_doubt": _moved("in_doubt"),
+    "trial.in_doubt": _in_doubt,
     "trial.resolved": _resolved,
     "trial.abandoned": _moved("abandoned"),
     "trial.imported": _imported,

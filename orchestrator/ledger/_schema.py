@@ -10,8 +10,8 @@ from sqlalchemy import Engine, inspect, text
 from orchestrator.errors import InputRefusedError, SchemaError
 from orchestrator.ledger._engine import make_engine, parse_url, sqlite_path
 
-HEAD = "v0_2_0"
-REVISIONS = ("v0_1_0", "v0_2_0")
+HEAD = "v0_3_0"
+REVISIONS = ("v0_1_0", "v0_2_0", "v0_3_0")
 
 
 def revision_of(engine: Engine) -> str | None:

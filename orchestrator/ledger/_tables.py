@@ -126,6 +126,19 @@ spectrum = Table(
     _text("settings"),
     PrimaryKeyConstraint("campaign", "trial", "attempt", "name"),
 )
+dose = Table(
+    "dose",
+    metadata,
+    _text("campaign"),
+    Column("seq", Integer, nullable=False),
+    _text("kind"),
+    _text("lab"),
+    Column("trial", Integer),
+    Column("attempt", Integer),
+    _text("doses"),
+    PrimaryKeyConstraint("campaign", "seq"),
+    Index("ix_dose_lab", "lab"),
+)
 array = Table(
     "array",
     metadata,
@@ -251,5 +264,5 @@ idempotency = Table(
     PrimaryKeyConstraint("actor", "key"),
 )
 
-READ_TABLES = {t.name: t for t in (campaign, trial, observable, spectrum)}
+READ_TABLES = {t.name: t for t in (campaign, trial, observable, spectrum, dose)}
 KEYS = {name: tuple(c.name for c in t.primary_key) for name, t in READ_TABLES.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -19,8 +19,12 @@ from instruments import (
     TrialFailedError,
     Verdict,
 )
+from instruments.doses import Doses, doses_of
+from instruments.station import Consuming
 from orchestrator.errors import RecordError
 from orchestrator.events import (
+    DoseRecord,
+    DosesSettled,
     ObservableRecord,
     Payload,
     SpectrumRecord,
@@ -36,6 +40,7 @@ from orchestrator.events import (
     TrialRunning,
     VerdictRecord,
 )
+from orchestrator.inventory import Stores
 from orchestrator.ledger import Ledger, TrialRow, array_digest
 
 MAX_ATTEMPTS = 3
@@ -56,6 +61,7 @@ class Attempts:
         self._ledger, self._campaign = ledger, campaign
         self._station, self._token = station, token
         self._analyse = analyse or (lambda of, measurement: of.analyse(measurement))
+        self.stores = Stores(ledger, campaign)
 
     def append(
         self, payload: Payload, arrays: tuple[NDArray[Any], ...] = (), after: int | None = None
@@ -76,7 +82,8 @@ class Attempts:
         if self.refused(trial):
             return True
         name = self._station.description.name
-        self.append(TrialDispatched(trial=number, attempt=attempt, station=name))
+        planned = self.planned(trial.recipe)
+        self.append(TrialDispatched(trial=number, attempt=attempt, station=name, planned=planned))
         self.append(TrialRunning(trial=number, attempt=attempt))
         try:
             measurement = self._station.run(trial.recipe, AttemptKey(number, attempt), progress)
@@ -84,9 +91,9 @@ class Attempts:
             self._failed(number, attempt, error)
             return True
         except BaseException as error:
-            self.doubt(number, attempt, "running", f"{type(error).__name__}: {error}")
+            self.doubt(number, attempt, "running", said(error), doses_of(error))
             return goes_on_after(error)
-        event, arrays = measured_event(measurement, number, attempt, self._station.lab_time)
+        event, arrays = self.measured(measurement, number, attempt)
         self.append(event, arrays)
         return self.conclude(number, attempt, measurement)
 
@@ -147,12 +154,56 @@ class Attempts:
                 message=str(error),
                 lab_time=self._station.lab_time,
                 station_state=error.station_state,
+                doses=self.stores.record(doses_of(error)),
             )
         )
 
-    def doubt(self, number: int, attempt: int, found: str, reason: str) -> None:
-        """Record that nobody knows what happened to an attempt."""
-        self.append(TrialInDoubt(trial=number, attempt=attempt, found=found, reason=reason))
+    def planned(self, recipe: Mapping[str, Any]) -> dict[str, DoseRecord]:
+        """Return the most that an attempt may draw, as its intent records it."""
+        needs = self._station.needs([recipe]) if isinstance(self._station, Consuming) else {}
+        return self.stores.planned(needs)
+
+    def shortages(self, recipes: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Return why a run of these recipes cannot be finished; nothing where it can."""
+        if not isinstance(self._station, Consuming):
+            return []
+        return self.stores.shortages(self._station.needs(recipes), self._station.supplies())
+
+    def measured(
+        self, measurement: Measurement, number: int, attempt: int
+    ) -> tuple[TrialMeasured, tuple[NDArray[Any], ...]]:
+        """Return the event of a measurement and the arrays that it refers to."""
+        doses = self.stores.record(measurement.doses)
+        return measured_event(measurement, number, attempt, self._station.lab_time, doses)
+
+    def doubt(
+        self, number: int, attempt: int, found: str, reason: str, doses: Doses | None = None
+    ) -> None:
+        """Record that nobody knows what happened to an attempt, and what it has drawn."""
+        drawn = {} if doses is None else self.stores.record(doses)
+        self.append(
+            TrialInDoubt(trial=number, attempt=attempt, found=found, reason=reason, doses=drawn)
+        )
+
+    def settle_doses(self) -> None:
+        """Record the doses of earlier attempts that were in doubt and are known by now."""
+        known = self._station.settled() if isinstance(self._station, Consuming) else {}
+        for key, doses in known.items():
+            doubt = latest_doubt(self._ledger, self._campaign, key)
+            if doubt is not None:
+                seq, before = doubt
+                merged = {**before, **self._relabelled(before, doses)}
+                self.append(
+                    DosesSettled(trial=key.trial, attempt=key.attempt, doubt=seq, doses=merged)
+                )
+
+    def _relabelled(self, before: Mapping[str, DoseRecord], doses: Doses) -> dict[str, DoseRecord]:
+        """Give doses the bottles that the doubt about them names."""
+        return {
+            stock: before[stock].model_copy(update={"least": d.least, "most": d.most})
+            for stock, d in doses.items()
+            if stock in before
+        }
 
 
 def goes_on_after(error: BaseException) -> bool:
@@ -181,8 +232,28 @@ def reported_analysis(station: Station, measurement: Measurement) -> Analysis:
         return Analysis({}, Verdict("repeat", (reason,)))
 
 
+def said(error: BaseException) -> str:
+    """Return an exception as a doubt names it."""
+    return f"{type(error).__name__}: {error}"
+
+
+def latest_doubt(
+    ledger: Ledger, campaign: str, key: AttemptKey
+) -> tuple[int, dict[str, DoseRecord]] | None:
+    """Return the event that recorded the latest doubt about an attempt, and its doses."""
+    for event in reversed(ledger.events_of(campaign, (TrialInDoubt.TYPE,), key.trial)):
+        found = event.read()
+        if isinstance(found, TrialInDoubt) and found.attempt == key.attempt:
+            return event.seq, dict(found.doses)
+    return None
+
+
 def measured_event(
-    measurement: Measurement, number: int, attempt: int, lab_time: float
+    measurement: Measurement,
+    number: int,
+    attempt: int,
+    lab_time: float,
+    doses: Mapping[str, DoseRecord] | None = None,
 ) -> tuple[TrialMeasured, tuple[NDArray[Any], ...]]:
     """Return the event of a measurement and the arrays that it refers to."""
     arrays = tuple(a for s in measurement.spectra for a in (s.axis, s.values))
@@ -196,6 +267,7 @@ def measured_event(
         identities=tuple(dict(i) for i in measurement.identities),
         warnings=measurement.warnings,
         lab_time=lab_time,
+        doses=dict(doses or {}),
     )
     return event, arrays
 
@@ -261,13 +333,19 @@ def recorded_measurement(
     )
 
 
-def doubt_event(trial: TrialRow) -> TrialInDoubt:
-    """Return the event for an intent that start-up found without an outcome."""
+def doubt_event(ledger: Ledger, campaign: str, trial: TrialRow) -> TrialInDoubt:
+    """Return the event for an intent that start-up found without an outcome.
+
+    All that its intent planned may have been drawn, or nothing.
+    """
+    intents = ledger.events_of(campaign, (TrialDispatched.TYPE,), trial.number)
+    intent = intents[-1].read() if intents else None
     return TrialInDoubt(
         trial=trial.number,
         attempt=trial.attempt,
         found=trial.state,
         reason="an intent without an outcome was found at start-up",
+        doses=intent.planned if isinstance(intent, TrialDispatched) else {},
     )
 
 

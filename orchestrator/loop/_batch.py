@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from instruments import (
@@ -13,6 +13,7 @@ from instruments import (
     Recipe,
     Station,
 )
+from instruments.doses import batch_doses_of, total
 from orchestrator.errors import DotpilotError
 from orchestrator.events import (
     BatchMember,
@@ -24,7 +25,7 @@ from orchestrator.events import (
     TrialRunning,
 )
 from orchestrator.ledger import TrialRow
-from orchestrator.loop._attempt import Attempts, goes_on_after, measured_event
+from orchestrator.loop._attempt import Attempts, goes_on_after, said
 
 
 @dataclass(frozen=True)
@@ -100,23 +101,35 @@ def run_batch(
     """Commit every intent, make the batch, record every outcome; tell whether to go on.
 
     An exception says nothing of what happened to any member, so it leaves all of them in doubt.
+    What members drew that are only made again counts with the first of the others.
     """
     together = tuple(BatchMember(trial=k.trial, attempt=k.attempt) for k in batch.keys)
     name = station.description.name
+    recipes = dict(zip(batch.keys, batch.recipes, strict=True))
     for k in batch.unfinished:
         attempts.append(
-            TrialDispatched(trial=k.trial, attempt=k.attempt, station=name, batch=together)
+            TrialDispatched(
+                trial=k.trial,
+                attempt=k.attempt,
+                station=name,
+                batch=together,
+                planned=attempts.planned(recipes[k]),
+            )
         )
     for k in batch.unfinished:
         attempts.append(TrialRunning(trial=k.trial, attempt=k.attempt))
     try:
         made = _measurements(station, batch, progress)
     except BaseException as error:
+        drawn = dict(zip(batch.keys, batch_doses_of(error, len(batch.keys)), strict=True))
         for k in batch.unfinished:
-            attempts.doubt(k.trial, k.attempt, "running", f"{type(error).__name__}: {error}")
+            attempts.doubt(k.trial, k.attempt, "running", said(error), drawn[k])
         return goes_on_after(error)
+    again = [made[k].doses for k in batch.keys if k not in batch.unfinished]
+    first = batch.unfinished[0]
+    made[first] = replace(made[first], doses=total([made[first].doses, *again]))
     for k in batch.unfinished:
-        event, arrays = measured_event(made[k], k.trial, k.attempt, station.lab_time)
+        event, arrays = attempts.measured(made[k], k.trial, k.attempt)
         attempts.append(event, arrays)
     goes_on = True
     for k in batch.unfinished:  # every one, also after a verdict that stops the station

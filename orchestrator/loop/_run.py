@@ -173,10 +173,13 @@ class CampaignLoop:
         return ("approved",) if self.campaign.approval else ("proposed", "approved")
 
     def _run_one(self, number: int) -> bool:
-        self._restore()
         trial = self.ledger.trial(self.campaign_id, number)
+        if not self._suffices([trial]):
+            return False
+        self._restore()
         self.observer.running(trial)
         goes_on = self._attempts.run(trial, self.observer.progress)
+        self._attempts.settle_doses()
         trial = self.ledger.trial(self.campaign_id, number)
         self.observer.ended(trial)
         return self._settle([trial], goes_on)
@@ -190,8 +193,20 @@ class CampaignLoop:
         fit = [t for t in runnable if not self._attempts.refused(t)]
         if not fit:
             return True
+        if not self._suffices(fit):
+            return False
         self._restore()
         return self._run_batch(fresh_batch(fit))
+
+    def _suffices(self, trials: Sequence[TrialRow]) -> bool:
+        """Pause where a run of these could not be finished with what there is of the stocks."""
+        self._attempts.settle_doses()
+        short = self._attempts.shortages([t.recipe for t in trials])
+        if short:
+            numbers = ", ".join(str(t.number) for t in trials)
+            reason = f"trial {numbers} could not be finished, so nothing was moved: "
+            self._rest(CampaignPaused(reason=reason + "; ".join(short)))
+        return not short
 
     def _finish_interrupted(self) -> bool:
         """Make the batch again that an earlier process left, before a stop rule is asked."""
@@ -258,7 +273,7 @@ class CampaignLoop:
                 measurement = stored_measurement(self.ledger, self.campaign_id, row)
                 self._attempts.conclude(row.number, row.attempt, measurement)
             elif row.state in ("dispatched", "running"):
-                self._attempts.append(doubt_event(row))
+                self._attempts.append(doubt_event(self.ledger, self.campaign_id, row))
         waiting = []
         for row in self.ledger.trials(self.campaign_id):
             if row.state == "in_doubt" and not self._decide_by_policy(row):

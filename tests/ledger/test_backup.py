@@ -17,7 +17,7 @@ from sqlalchemy.engine import make_url
 
 from orchestrator import events as ev
 from orchestrator.errors import DotpilotError, InputRefusedError, NotFoundError, SchemaError
-from orchestrator.ledger import Ledger, _backup, backup, check_integrity, restore
+from orchestrator.ledger import HEAD, Ledger, _backup, backup, check_integrity, restore
 from orchestrator.ledger._tables import metadata
 from tests.records import created, finished_campaign, proposed
 
@@ -57,10 +57,10 @@ def test_a_copy_of_a_database_in_use_restores_whole_and_goes_on(
         with ledger.engine.connect().execution_options(write=True) as writer, writer.begin():
             writer.execute(text("UPDATE campaign SET name = 'half written'"))
             found = backup(database, file)
-    assert found == {"file": str(file), "bytes": file.stat().st_size, "revision": "v0_2_0"}
+    assert found == {"file": str(file), "bytes": file.stat().st_size, "revision": HEAD}
     assert file.stat().st_mode & 0o077 == 0, "tokens and leases are nobody else's"
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith("copy")] == ["copy"]
-    assert restore(file, target) == {"file": str(file), "revision": "v0_2_0"}
+    assert restore(file, target) == {"file": str(file), "revision": HEAD}
     with Ledger.open(target) as ledger:
         assert rows(ledger) == before
         for campaign in (done, open_campaign):
@@ -102,7 +102,7 @@ def test_a_damaged_copy_leaves_the_database_empty(
     broken.write_bytes(whole[: len(whole) * 2 // 3])
     with pytest.raises(DotpilotError):
         restore(broken, target)
-    assert restore(file, target)["revision"] == "v0_2_0"
+    assert restore(file, target)["revision"] == HEAD
 
 
 def test_what_is_no_backup_is_refused(database: str, target: str, tmp_path: Path) -> None:

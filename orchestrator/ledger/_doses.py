@@ -1,0 +1,76 @@
+"""Rows of doses over all campaigns, for what a lab holds of its stocks."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from orchestrator.events import DoseRecord, StoresDeclared
+from orchestrator.ledger import _tables as t
+from orchestrator.ledger._ledger import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class DoseRow:
+    """Doses of one event; `kind` is opened, drawn, doubtful, settled, lost, found or emptied."""
+
+    campaign: str
+    seq: int
+    kind: str
+    lab: str
+    trial: int | None
+    attempt: int | None
+    doses: dict[str, DoseRecord]
+
+
+def dose_rows(ledger: Ledger, lab: str, campaign: str | None = None) -> list[DoseRow]:
+    """Return the rows of a lab (of one campaign), by the age of campaigns and by event."""
+    c, made = t.dose.c, t.campaign.c
+    query = (
+        select(t.dose)
+        .join(t.campaign, made.id == c.campaign)
+        .where(c.lab == lab)
+        .order_by(made.created_at, c.campaign, c.seq)
+    )
+    if campaign is not None:
+        query = query.where(c.campaign == campaign)
+    with ledger.engine.connect() as connection:
+        return [_row(row) for row in connection.execute(query).mappings()]
+
+
+def _row(row: Any) -> DoseRow:
+    doses = {n: DoseRecord(**d) for n, d in json.loads(row["doses"]).items()}
+    return DoseRow(**{**row, "doses": doses})
+
+
+def labs_with_doses(ledger: Ledger) -> list[str]:
+    """Return the labs that doses were drawn in or stocks opened, sorted."""
+    with ledger.engine.connect() as connection:
+        return sorted(connection.execute(select(t.dose.c.lab).distinct()).scalars())
+
+
+def declared_stores(ledger: Ledger, campaign: str) -> dict[int, StoresDeclared]:
+    """Return what a campaign's station drew from, declaration by declaration, by event."""
+    found = {e.seq: e.read() for e in ledger.events_of(campaign, (StoresDeclared.TYPE,))}
+    return {seq: p for seq, p in found.items() if isinstance(p, StoresDeclared)}
+
+
+def stores_of(ledger: Ledger, campaign: str) -> StoresDeclared | None:
+    """Return what a campaign's station draws from by its latest declaration; None without."""
+    found = declared_stores(ledger, campaign)
+    return found[max(found)] if found else None
+
+
+def lab_seconds(ledger: Ledger, lab: str) -> float:
+    """Return how long the campaigns that drew from a lab's stocks took on its own clock [s]."""
+    there = select(t.dose.c.campaign).where(t.dose.c.lab == lab)
+    longest = (
+        select(func.max(t.trial.c.lab_time))
+        .where(t.trial.c.campaign.in_(there))
+        .group_by(t.trial.c.campaign)
+    )
+    with ledger.engine.connect() as connection:
+        return float(sum(x or 0.0 for x in connection.execute(longest).scalars()))
