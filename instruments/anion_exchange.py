@@ -26,6 +26,8 @@ from instruments.station import (
     StationDescription,
     Violation,
 )
+from instruments.stock_lists import EXCHANGE
+from instruments.stores import StockDeclaration
 from surrogate_sim.parameters import TwinParameters, twin_parameters
 from surrogate_sim.plants.anion_exchange import ExchangePlant
 
@@ -84,6 +86,10 @@ class AnionExchangeStation:
     def lab_time(self) -> float:
         """Seconds on the virtual clock."""
         return float(self._state.get("clock", 0.0))
+
+    def stocks(self) -> tuple[StockDeclaration, ...]:
+        """Every stock that it draws from, in a fixed order."""
+        return EXCHANGE
 
     def check(self, recipe: Recipe) -> Sequence[Violation]:
         """Every broken limit of a complete recipe; pure, cheap, moves nothing."""

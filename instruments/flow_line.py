@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from instruments.capabilities import Carrier, FlowLimits
-from instruments.formulation import Contents, Stage, Stock
+from instruments.formulation import SPECIES, Contents, Stage, Stock
 from instruments.procedures.flow import FlowGeometry
 from instruments.station import ObservableDeclaration, ParameterDeclaration, Recipe
+from instruments.stores import StockDeclaration
 from surrogate_sim.hydrodynamics import Solvent
 
 # 0.4 mm bore: wide enough to rinse, narrow enough for perfluorinated oil (Bond number).
@@ -39,6 +40,12 @@ LIGAND_PAIRS = {
     "octanoic_octylamine": ("c8", 8.0, 0.0),
     "ethylhexanoic_ethylhexylamine": ("c8b", 8.0, 1.0),
 }
+LIGANDS = {
+    (18.0, 0.0): ("oleic_acid", "oleylamine"),
+    (8.0, 0.0): ("octanoic_acid", "octylamine"),
+    (8.0, 1.0): ("ethylhexanoic_acid", "ethylhexylamine"),
+}
+"""Acid and amine by carbon atoms and branching."""
 SALTS = {"ZnCl2": "chloride", "ZnI2": "iodide"}
 SOLVENT = "toluene"
 WITH_LIFETIME = "light_and_lifetime"
@@ -89,6 +96,35 @@ def all_stocks() -> tuple[Stock, ...]:
         for halide in SALTS.values():
             found += _salt_set(halide, solvent)
     return tuple(found)
+
+
+def stock_declarations() -> tuple[StockDeclaration, ...]:
+    """What each of the stock solutions is, for those who put them up."""
+    return tuple(
+        StockDeclaration(stock.name, stock.solvent, _substances(stock), _species(stock.contents))
+        for stock in all_stocks()
+    )
+
+
+def _species(contents: Contents) -> dict[str, float]:
+    """Concentrations [mmol/L] of the species that there are."""
+    found = {name: float(getattr(contents, name)) for name in SPECIES}
+    return {name: value for name, value in found.items() if value > 0.0}
+
+
+def _substances(stock: Stock) -> tuple[str, ...]:
+    contents = stock.contents
+    acid, amine = LIGANDS[contents.ligand_length, contents.branching]
+    held = {
+        "lead_bromide": contents.lead,
+        "tetraoctylammonium_bromide": contents.bromide,
+        "caesium_carboxylate": contents.caesium,
+        "zinc_chloride": contents.chloride,
+        "zinc_iodide": contents.iodide,
+        acid: contents.acid,
+        amine: contents.amine,
+    }
+    return tuple(name for name, amount in held.items() if amount > 0.0)
 
 
 def solvent_of(recipe: Recipe) -> Solvent:

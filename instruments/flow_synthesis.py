@@ -41,6 +41,7 @@ from instruments.station import (
     StationDescription,
     Violation,
 )
+from instruments.stores import StockDeclaration
 from surrogate_sim import hydrodynamics
 from surrogate_sim.flow_formation import MODELS, Model
 from surrogate_sim.parameters import FlowParameters, TwinParameters, draw, nominal
@@ -118,6 +119,10 @@ class FlowSynthesisStation:
     def lab_time(self) -> float:
         """Seconds on the virtual clock."""
         return float(self._state.get("clock", 0.0))
+
+    def stocks(self) -> tuple[StockDeclaration, ...]:
+        """Every stock that it draws from, in a fixed order."""
+        return flow_line.stock_declarations()
 
     def check(self, recipe: Recipe) -> Sequence[Violation]:
         """Every broken limit of a complete recipe; pure, cheap, moves nothing."""

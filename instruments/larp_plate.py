@@ -18,6 +18,7 @@ from instruments.doses import Doses, note_batch_doses
 from instruments.errors import InstrumentError, RecipeRefusedError
 from instruments.metrology.plate import analyse_plate
 from instruments.plate_bench import plate_bench, plate_wiring, wired
+from instruments.plate_deck import stock_declarations
 from instruments.plate_doses import CountingRobot
 from instruments.plate_recipe import (
     OBSERVABLES,
@@ -50,6 +51,7 @@ from instruments.station import (
     Violation,
 )
 from instruments.stopping import make_all_safe
+from instruments.stores import StockDeclaration
 from surrogate_sim.parameters import TwinParameters, twin_parameters
 from surrogate_sim.plants.larp_plate import LarpPlant
 
@@ -112,6 +114,10 @@ class LarpPlateStation:
     def lab_time(self) -> float:
         """Seconds on the virtual clock."""
         return float(self._state.get("clock", 0.0))
+
+    def stocks(self) -> tuple[StockDeclaration, ...]:
+        """Every stock that it draws from, in a fixed order."""
+        return stock_declarations()
 
     def check(self, recipe: Recipe) -> Sequence[Violation]:
         """Every broken limit of a complete recipe; pure, cheap, moves nothing."""

@@ -31,6 +31,8 @@ from instruments.station import (
     StationDescription,
     Violation,
 )
+from instruments.stock_lists import MICROPIPETTE
+from instruments.stores import StockDeclaration
 from surrogate_sim.parameters import TwinParameters, twin_parameters
 from surrogate_sim.plants.micropipette import MicropipettePlant
 
@@ -123,6 +125,10 @@ class MicropipetteStation:
     def lab_time(self) -> float:
         """Seconds on the virtual clock."""
         return float(self._state.get("clock", 0.0))
+
+    def stocks(self) -> tuple[StockDeclaration, ...]:
+        """Every stock that it draws from, in a fixed order."""
+        return MICROPIPETTE
 
     def check(self, recipe: Recipe) -> Sequence[Violation]:
         """Every broken limit of a complete recipe; pure, cheap, moves nothing."""

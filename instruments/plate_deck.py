@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from instruments.procedures.plate import WellPlan
+from instruments.procedures.plate import LEAD_STOCK, WellPlan
+from instruments.stores import StockDeclaration
 
 SLOTS = {
     1: "plate",
@@ -42,6 +43,17 @@ def places() -> dict[str, tuple[int, int]]:
     """Slot of each liquid, and its place there counted from the left."""
     found = {name: (2, i) for i, name in enumerate(TROUGHS)}
     return {**found, "lead": (3, 0), "diluent": (6, 0)}
+
+
+def stock_declarations() -> tuple[StockDeclaration, ...]:
+    """What each of the liquids is, for those who put them up."""
+    neat = [StockDeclaration(n, "", (n,)) for n in (*ACID.values(), *AMINE.values())]
+    caesium = [
+        StockDeclaration(name, solvent, ("caesium_carboxylate",))
+        for solvent, name in CAESIUM.items()
+    ]
+    lead = StockDeclaration("lead", "dmf", ("lead_bromide",), {"lead": LEAD_STOCK})
+    return (*neat, *caesium, lead, StockDeclaration("diluent", "dmf"))
 
 
 def full() -> dict[str, float]:

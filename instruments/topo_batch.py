@@ -32,6 +32,8 @@ from instruments.station import (
     StationDescription,
     Violation,
 )
+from instruments.stock_lists import TOPO
+from instruments.stores import StockDeclaration
 from surrogate_sim.parameters import TwinParameters, twin_parameters
 from surrogate_sim.plants.topo_batch import TopoPlant
 from surrogate_sim.population import PopulationError
@@ -126,6 +128,10 @@ class TopoBatchStation:
     def lab_time(self) -> float:
         """Seconds on the virtual clock."""
         return float(self._state.get("clock", 0.0))
+
+    def stocks(self) -> tuple[StockDeclaration, ...]:
+        """Every stock that it draws from, in a fixed order."""
+        return TOPO
 
     def check(self, recipe: Recipe) -> Sequence[Violation]:
         """Every broken limit of a complete recipe; pure, cheap, moves nothing."""

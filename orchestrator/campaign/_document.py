@@ -16,7 +16,7 @@ MOST_VALUES = 100_000
 
 
 class _UniqueLoader(yaml.SafeLoader):
-    """YAML that refuses a key given twice instead of taking the last one silently."""
+    """YAML that refuses a key given twice, and reads a date as the text that it is."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)
@@ -58,6 +58,12 @@ class _UniqueLoader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+_UniqueLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":timestamp")]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -6,15 +6,41 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from instruments import InstrumentError, create_station
+from instruments.stores import StockLot, Stores, Waste, declared_stocks, stores_problems
 from orchestrator.campaign import read_document
 from orchestrator.errors import InputRefusedError
+from orchestrator.worker._quantities import price_in, quantity_in
 
 SAFE_WITHIN = 60.0  # s; assumed, because a pump or a heater is stopped well within a minute
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _plain_lot(given: Any) -> Any:
+    """A lot with its quantities in the units of `instruments.stores`."""
+    if not isinstance(given, Mapping):
+        return given
+    plain = dict(given)
+    if "volume" in plain:
+        plain["volume"] = quantity_in(plain["volume"], "µL")
+    if isinstance(plain.get("concentration"), Mapping):
+        said = plain["concentration"]
+        plain["concentration"] = {k: quantity_in(v, "mmol/L") for k, v in said.items()}
+    if plain.get("price") is not None:
+        plain["price"] = price_in(plain["price"], "µL")
+    return plain
+
+
+def _plain_waste(given: Any) -> Any:
+    if not isinstance(given, Mapping) or "capacity" not in given:
+        return given
+    return {**given, "capacity": quantity_in(given["capacity"], "µL")}
+
+
+Lot = Annotated[StockLot, BeforeValidator(_plain_lot)]
 
 
 class _Item(BaseModel):
@@ -38,6 +64,8 @@ class StationFile(_Item):
         safe_within: From a lost contact to the station's safe state at most [s].
         lease_s: Length of the leases to ask for [s]; the server's own, if left out.
         instruments: Which driver plays which part of the station, and where it is.
+        stocks: The lot that stands for each of the station's stocks.
+        waste: Where everything goes.
     """
 
     station: Name
@@ -46,6 +74,13 @@ class StationFile(_Item):
     safe_within: Seconds = SAFE_WITHIN
     lease_s: Seconds | None = None
     instruments: dict[str, Any] | None = None
+    stocks: dict[str, Lot] = {}
+    waste: Annotated[Waste, BeforeValidator(_plain_waste)] | None = None
+
+    @property
+    def stores(self) -> Stores:
+        """What stands beside the station."""
+        return Stores(stocks=dict(self.stocks), waste=self.waste)
 
     @property
     def laboratory(self) -> dict[str, Any]:
@@ -68,8 +103,8 @@ def read_station_file(path: Path) -> StationFile:
 
     Raises:
         NotFoundError: no such file.
-        InputRefusedError: unknown keys, a station that is not installed, or a laboratory that the
-            station cannot be; all of them.
+        InputRefusedError: unknown keys, a station that is not installed, a laboratory that the
+            station cannot be, or stocks that it does not draw from; all of them.
     """
     document = read_document(path)
     if is_declared(document):
@@ -88,13 +123,14 @@ def read_station_file(path: Path) -> StationFile:
         ) from error
     try:
         laboratory = found.laboratory | found.wiring
-        description = create_station(found.station, laboratory or None).description
+        station = create_station(found.station, laboratory or None)
     except InstrumentError as error:
         raise InputRefusedError(f"{path}: station: {error}") from error
-    if found.simulated is not None and not description.simulated:
-        raise InputRefusedError(
-            f"{path}: simulated: {found.station} is not simulated; remove the key"
-        )
+    problems = stores_problems(found.stores, declared_stocks(station))
+    if found.simulated is not None and not station.description.simulated:
+        problems.append(f"simulated: {found.station} is not simulated; remove the key")
+    if problems:
+        raise InputRefusedError([f"{path}: {problem}" for problem in problems])
     return found
 
 
