@@ -194,16 +194,12 @@ Doses = dict[str, DoseRecord]
 
 
 class LotRecord(BaseModel):
-    """A bottle of a stock solution that a station draws from; `volume` [µL] is what it held.
-
-    `price` is per litre, in the lab's own currency.
-    """
+    """A bottle of a stock solution that a station draws from; `volume` [µL] is what it held."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     lot: str
     volume: float = Field(ge=0)
     expires: str | None = None
-    price: float | None = None
     details: dict[str, Any] = {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,28 +26,48 @@ from orchestrator.errors import ConflictError, InputRefusedError
 if TYPE_CHECKING:
     from instruments import StationDescription
     from orchestrator.campaign import Campaign
+    from orchestrator.events import StoresDeclared
     from orchestrator.ledger import CampaignRow, Ledger
 
 
-def checked(file: Document, station: Path | None) -> tuple[Campaign, StationDescription | None]:
-    """Check a campaign file, as it runs on the station of a file where one is given.
+@dataclass(frozen=True)
+class Checked:
+    """A campaign that can be launched.
 
-    Returns:
-        The campaign, and what a declared station declares.
+    Attributes:
+        campaign: As it was resolved.
+        declared: What a declared station declares; None for a station with code.
+        stores: The bottles that its station file names; None where there is no such file.
+    """
+
+    campaign: Campaign
+    declared: StationDescription | None = None
+    stores: StoresDeclared | None = None
+
+
+def checked(file: Document, station: Path | None) -> Checked:
+    """Check a campaign file, as it runs on the station of a file where one is given.
 
     Raises:
         InputRefusedError: every mistake; nothing was written.
     """
     from orchestrator.campaign import check_campaign, read_document, read_station
     from orchestrator.loop import check_feasible, station_document, station_of
-    from orchestrator.worker import is_declared, read_station_file, with_station_file
+    from orchestrator.worker import (
+        is_declared,
+        read_station_file,
+        stores_event,
+        with_station_file,
+    )
 
     if station is None or not is_declared(document := read_document(station)):
+        stores = None
         if station is not None:
-            file = with_station_file(file, read_station_file(station))
+            said = read_station_file(station)
+            file, stores = with_station_file(file, said), stores_event(said)
         campaign = check_campaign(file)
         check_feasible(campaign, station_of(campaign))
-        return campaign, None
+        return Checked(campaign, stores=stores)
     described = read_station(document)
     campaign = check_campaign(file, {described.name: described})
     if campaign.station != described.name:
@@ -55,7 +76,7 @@ def checked(file: Document, station: Path | None) -> tuple[Campaign, StationDesc
             f"{described.name!r}"
         )
     check_feasible(campaign, station_of(campaign, station_document(described)))
-    return campaign, described
+    return Checked(campaign, described)
 
 
 class Installed:
@@ -94,29 +115,61 @@ class LocalService(Installed):
 
     def launch(self, file: Document, station: Path | None) -> Rest:
         """Record a campaign and run it until it rests, or until people do the next thing."""
+        from orchestrator.inventory import check_stores
         from orchestrator.loop import create_campaign
 
-        campaign, declared = checked(file, station)
+        found = checked(file, station)
+        declared = found.declared
+        if found.stores is not None:
+            check_stores(self._ledger, found.stores)
         made = create_campaign(
             self._ledger,
-            campaign,
+            found.campaign,
             dispatch="fleet" if declared else "local",
             start=declared is not None,
             station=declared,
+            stores=found.stores,
         )
-        say(f"campaign {made} ({campaign.name}) in {settings.shown}")
+        say(f"campaign {made} ({found.campaign.name}) in {settings.shown}")
         return self._serve(made) if declared else self._drive(made)
 
-    def resume(self, campaign: str) -> Rest:
+    def resume(self, campaign: str, station: Path | None = None) -> Rest:
         """Let a campaign go on, here or, for a served one, wherever its loop runs."""
         from orchestrator.decisions import resume_campaign
 
         row = self._ledger.campaign(campaign)
         if row.dispatch != "fleet":
+            if station is not None:
+                self._open_bottles(row, station)
             return self._drive(row.id)
+        if station is not None:
+            raise InputRefusedError(
+                f"--station: campaign {row.id} is served to labs, whose workers know their "
+                "bottles; leave the option out"
+            )
         if row.state != "finished":
             resume_campaign(self._ledger, row.id)
         return self._serve(row.id)
+
+    def _open_bottles(self, row: CampaignRow, station: Path) -> None:
+        """Record what the station file names by now.
+
+        Raises:
+            InputRefusedError: a file of another station, or lots that the record knows otherwise.
+            ConflictError: a process runs the campaign.
+        """
+        from orchestrator.inventory import check_stores
+        from orchestrator.ledger import stores_of
+        from orchestrator.worker import read_station_file, stores_event, with_station_file
+
+        said = read_station_file(station)
+        with_station_file({"station": row.station, "lab": row.resolved.get("lab")}, said)
+        stores = stores_event(said)
+        if stores == stores_of(self._ledger, row.id):
+            return
+        check_stores(self._ledger, stores)
+        with self._ledger.acquire(row.id) as ownership:
+            self._ledger.append(row.id, stores, actor="person", token=ownership.token)
 
     def _drive(self, campaign_id: str) -> Rest:
         from orchestrator.cli._progress import ProgressObserver
@@ -133,7 +186,8 @@ class LocalService(Installed):
 
     def _rest(self, campaign_id: str, interrupted: bool = False) -> Rest:
         states = [t.state for t in self._ledger.trials(campaign_id)]
-        return Rest(self._shown(campaign_id), states, interrupted)
+        asks = bool(self._ledger.campaign(campaign_id).resolved.get("approval"))
+        return Rest(self._shown(campaign_id), states, interrupted, asks)
 
     def _serve(self, campaign_id: str) -> Rest:
         """Do what the loop of a served campaign has to do now, where no other process does."""

@@ -13,6 +13,7 @@ from orchestrator.cli import (
     _admin,
     _data,
     _devices,
+    _inventory,
     _people,
     _replay,
     _run,
@@ -51,12 +52,13 @@ for module in (
     _token,
     _admin,
     _devices,
+    _inventory,
 ):
     module.register(app)
 
 
 # What looks after a database, or needs none, is not asked of a server.
-_LOCAL = ("db", "doctor", "driver", "loops", "serve", "token", "twin")
+_LOCAL = ("db", "doctor", "driver", "inventory", "loops", "serve", "token", "twin")
 
 
 @app.callback()

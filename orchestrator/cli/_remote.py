@@ -52,8 +52,12 @@ class RemoteService:
             )
         self._client.put_station(document)
 
-    def resume(self, campaign: str) -> Rest:
+    def resume(self, campaign: str, station: Path | None) -> Rest:
         """Let a campaign go on and watch it until it rests."""
+        if station is not None:
+            raise InputRefusedError(
+                "--station: with --url the bottles are those of the labs' workers; leave it out"
+            )
         found = self._client.campaign(campaign)
         after = int(found["events"])
         if found["state"] == "draft":

@@ -56,10 +56,17 @@ def launch(
         _end(at.launch(document, station), require_target)
 
 
-def resume(campaign: CampaignArgument, require_target: RequireTarget = False) -> None:
+def resume(
+    campaign: CampaignArgument,
+    require_target: RequireTarget = False,
+    station: Annotated[
+        Path | None,
+        typer.Option("--station", metavar="STATION.yaml", help="Its file, with new bottles."),
+    ] = None,
+) -> None:
     """Take up a campaign that was interrupted, paused, stopped or killed."""
     with service() as at:
-        _end(at.resume(campaign), require_target)
+        _end(at.resume(campaign, station), require_target)
 
 
 def _end(rest: Rest, require_target: bool) -> None:

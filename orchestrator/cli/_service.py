@@ -22,11 +22,13 @@ class Rest:
         document: The campaign's.
         states: Those of its trials.
         interrupted: A person let go of it before.
+        asks: It asks for the approval of every trial.
     """
 
     document: Document
     states: Sequence[str]
     interrupted: bool = False
+    asks: bool = True
 
     def exit_code(self, require_target: bool) -> int:
         """Return the documented exit code of `launch` and `resume`."""
@@ -38,7 +40,7 @@ class Rest:
         if self.document["state"] == "running":  # a person, or a lab, does the next thing
             return 0
         waits = "proposed" in self.states and "in_doubt" not in self.states
-        return 0 if self.document["state"] == "paused" and waits else 1
+        return 0 if self.document["state"] == "paused" and waits and self.asks else 1
 
 
 class Declarations(Protocol):
@@ -63,8 +65,8 @@ class Service(Declarations, Protocol):
     def launch(self, file: Document, station: Path | None) -> Rest:
         """Record a campaign and see it to its rest."""
 
-    def resume(self, campaign: str) -> Rest:
-        """Let a campaign go on and see it to its rest."""
+    def resume(self, campaign: str, station: Path | None) -> Rest:
+        """Let a campaign go on, with the bottles of a station file, and see it to its rest."""
 
     def steer(self, campaign: str, what: str, reason: str) -> Document:
         """Pause, drain or abort a campaign."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from orchestrator.events import LotRecord
+from orchestrator.events import LotRecord, StoresDeclared
 from orchestrator.ledger import DoseRow, Ledger, declared_stores, dose_rows, lab_seconds
 
 
@@ -67,10 +67,15 @@ class Inventory:
         return 0.0 if found is None else found.left_least
 
 
-def read_inventory(ledger: Ledger, lab: str) -> Inventory:
+def read_inventory(ledger: Ledger, lab: str, file: StoresDeclared | None = None) -> Inventory:
     """Fold the doses of a lab's campaigns.
 
     What is drawn ends in the waste: wells, vials and the stream of a line alike.
+
+    Args:
+        ledger: The record.
+        lab: Name of the place.
+        file: What its station file names by now; bottles that no campaign opened are full.
     """
     rows = dose_rows(ledger, lab)
     holdings: dict[tuple[str, str], Holding] = {}
@@ -90,6 +95,10 @@ def read_inventory(ledger: Ledger, lab: str) -> Inventory:
             _draw(holdings, row.kind, stock, dose.lot, dose.least, dose.most)
             if row.kind in _DRAWN:
                 waste = [waste[0] + dose.least, waste[1] + dose.most]
+    if file is not None:
+        capacity = file.waste_capacity
+        for stock, lot in file.stocks.items():
+            _open(holdings, stock, lot)
     doubts = [r for r in rows if any(d.least < d.most for d in r.doses.values())]
     ordered = dict(sorted(holdings.items()))
     return Inventory(lab, ordered, waste[0], waste[1], capacity, doubts, lab_seconds(ledger, lab))

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 
 from orchestrator.events import DoseRecord, StoresDeclared
 from orchestrator.ledger import _tables as t
@@ -27,13 +27,13 @@ class DoseRow:
 
 
 def dose_rows(ledger: Ledger, lab: str, campaign: str | None = None) -> list[DoseRow]:
-    """Return the rows of a lab (of one campaign), by the age of campaigns and by event."""
-    c, made = t.dose.c, t.campaign.c
+    """Return the rows of a lab (of one campaign), in the order in which they were recorded."""
+    c, made = t.dose.c, t.event.c
     query = (
         select(t.dose)
-        .join(t.campaign, made.id == c.campaign)
+        .join(t.event, and_(made.campaign == c.campaign, made.seq == c.seq))
         .where(c.lab == lab)
-        .order_by(made.created_at, c.campaign, c.seq)
+        .order_by(made.at, c.campaign, c.seq)
     )
     if campaign is not None:
         query = query.where(c.campaign == campaign)

@@ -18,7 +18,7 @@ from instruments import (
 )
 from orchestrator.campaign import Campaign, from_resolved
 from orchestrator.errors import InputRefusedError
-from orchestrator.events import CampaignCreated, CampaignStarted
+from orchestrator.events import CampaignCreated, CampaignStarted, Payload, StoresDeclared
 from orchestrator.ledger import CampaignRow, Ledger
 from orchestrator.loop._propose import feasibility
 from orchestrator.loop._run import CampaignLoop, Observer, StopRequest
@@ -102,6 +102,7 @@ def create_campaign(
     start: bool = False,
     station: StationDescription | None = None,
     identifier: str | None = None,
+    stores: StoresDeclared | None = None,
 ) -> str:
     """Record a launched campaign and return its identifier.
 
@@ -113,6 +114,7 @@ def create_campaign(
         start: Begin at once (the loop of a served campaign takes it up from then on).
         station: What its station declares; that of the installed one if left out.
         identifier: A free one that the caller made; None draws one.
+        stores: The bottles that its station draws from.
 
     Raises:
         ConflictError: the identifier is taken.
@@ -128,7 +130,8 @@ def create_campaign(
         lab_seed=campaign.lab_seed,
         dispatch=dispatch,
     )
-    first = [payload, *([CampaignStarted()] if start else [])]
+    first: list[Payload] = [payload, *([stores] if stores else [])]
+    first += [CampaignStarted()] if start else []
     return ledger.create_with(first, actor=actor, identifier=identifier)
 
 

@@ -10,6 +10,7 @@ from orchestrator.worker._station_file import (
     StationFile,
     is_declared,
     read_station_file,
+    stores_event,
     with_station_file,
 )
 from orchestrator.worker._worker import Worker
@@ -28,6 +29,7 @@ __all__ = [
     "is_declared",
     "read_station_file",
     "run_lease",
+    "stores_event",
     "tell",
     "with_station_file",
 ]

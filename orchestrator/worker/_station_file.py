@@ -12,6 +12,7 @@ from instruments import InstrumentError, create_station
 from instruments.stores import StockLot, Stores, Waste, declared_stocks, stores_problems
 from orchestrator.campaign import read_document
 from orchestrator.errors import InputRefusedError
+from orchestrator.events import LotRecord, StoresDeclared
 from orchestrator.worker._quantities import price_in, quantity_in
 
 SAFE_WITHIN = 60.0  # s; assumed, because a pump or a heater is stopped well within a minute
@@ -159,3 +160,22 @@ def with_station_file(document: Mapping[str, Any], station: StationFile) -> dict
             )
     lab = {**stated, **station.laboratory, **station.wiring}
     return {**document, "lab": lab} if lab else dict(document)
+
+
+def stores_event(station: StationFile) -> StoresDeclared:
+    """Return the bottles of a station file as the record takes them."""
+    lots = {name: _lot_record(lot) for name, lot in station.stores.stocks.items()}
+    waste = station.stores.waste
+    return StoresDeclared(
+        lab=station.lab,
+        station=station.station,
+        stocks=lots,
+        waste_capacity=None if waste is None else waste.capacity,
+    )
+
+
+def _lot_record(lot: StockLot) -> LotRecord:
+    told = lot.model_dump(mode="json", exclude_none=True)
+    details = {k: v for k, v in told.items() if k not in ("lot", "volume", "expires")}
+    expires = None if lot.expires is None else lot.expires.isoformat()
+    return LotRecord(lot=lot.lot, volume=lot.volume, expires=expires, details=details)
