@@ -31,6 +31,7 @@ BAUDRATE = 115200
 DIGITS = 6  # of a rate in µL/min that the pump takes
 ADDRESSES = range(100)
 PROMPT = re.compile(rb"\n(\d\d)(T\*|[:><*])$")
+_PROMPT_LINE = re.compile(r"\d\d(T\*|[:><*])")
 _PER_MINUTE = {"nl/min": 1e-3, "ul/min": 1.0, "ml/min": 1e3, "nl/s": 6e-2, "ul/s": 60.0}
 _VOLUMES = {"nl": 1e-3, "ul": 1.0, "ml": 1e3, "l": 1e6}
 _STATES = {":": "idle", ">": "infusing", "<": "withdrawing", "*": "stalled", "T*": "target"}
@@ -149,6 +150,11 @@ class HarvardElite11(ChainedPump):
                 "rate and the cable"
             ) from error
         lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if any(_PROMPT_LINE.fullmatch(line) for line in lines):
+            raise DeviceFaultError(
+                f"pump {self.name!r} must answer {command!r} once, but {answer!r} came; an earlier "
+                "answer was late, ask again"
+            )
         if lines and lines[0].endswith("error:") or any("Out of range" in x for x in lines):
             raise DeviceRefusedError(
                 f"pump {self.name!r} refused {command!r}: {' '.join(lines)}; nothing has changed"
@@ -163,7 +169,7 @@ def _rate_of(lines: list[str], name: str) -> float:
 
 def _number(lines: list[str], units: Mapping[str, float], name: str) -> float:
     """First line of an answer as a number in µL or µL/min, its unit looked up."""
-    parts = lines[0].split() if lines else []
+    parts = lines[0].split() if len(lines) == 1 else []
     try:
         value, unit = parts
         return float(value) * units[unit]

@@ -30,10 +30,14 @@ class PtyServer:
     Args:
         emulator: Answers.
         faults: What goes wrong on the wire, and when.
+
+    Attributes:
+        lock: Held while the emulator acts.
     """
 
     def __init__(self, emulator: Emulator, faults: Faults | None = None) -> None:
         self._emulator, self._faults = emulator, faults or NoFaults()
+        self.lock = threading.Lock()
         self._far, self._near = pty.openpty()
         tty.setraw(self._far)
         tty.setraw(self._near)
@@ -65,7 +69,9 @@ class PtyServer:
                 got += os.read(self._far, 65536)
                 while (found := self._split(got)) is not None:
                     request, got = found
-                    self._send(self._faults.spoil(request, self._emulator.answer))
+                    with self.lock:
+                        reply = self._faults.spoil(request, self._emulator.answer)
+                    self._send(reply)
 
     def _split(self, got: bytes) -> tuple[bytes, bytes] | None:
         """First whole request and what follows it; an emulator may frame its own."""
@@ -109,7 +115,8 @@ class SerialEnd:
 
     def attach(self, device: Any, now: Callable[[], float]) -> None:
         """Move this simulated instrument from now on."""
-        self.emulator.attach(device, now)
+        with self._server.lock:
+            self.emulator.attach(device, now)
 
     def close(self) -> None:
         """Take the terminal away."""
