@@ -152,8 +152,8 @@ class HarvardElite11(ChainedPump):
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         if any(_PROMPT_LINE.fullmatch(line) for line in lines):
             raise DeviceFaultError(
-                f"pump {self.name!r} must answer {command!r} once, but {answer!r} came; an earlier "
-                "answer was late, ask again"
+                f"pump {self.name!r} must answer {command!r} once, but {answer!r} came; an "
+                "earlier answer was late, ask again"
             )
         if lines and lines[0].endswith("error:") or any("Out of range" in x for x in lines):
             raise DeviceRefusedError(

@@ -106,7 +106,7 @@ class SerialLink:
             finally:
                 self._note(False, got)
             if end.search(got) is None:
-                self._owed = _QUIET
+                self._owed = min(self.timeout, _QUIET)
                 raise DeviceTimeoutError(
                     f"{self.name} must answer {request!r} within {self.timeout:g} s, but gave "
                     f"{got!r}; whether the device acted is unknown, check cable and power"
