@@ -13,7 +13,9 @@ class Objective:
     """One wish on one observable, in the observable's declared unit.
 
     `target` uses `value` and `tolerance` (both given); `minimise` and `maximise` may carry
-    `min` or `max` as an acceptance bound; `constraint` has `min`, `max` or both.
+    `min` or `max` as an acceptance bound; `constraint` has `min`, `max` or both. Values of a
+    `later` one come hours or days after the trial, if at all: a completed trial without one waits
+    for it, and has not failed to give it.
     """
 
     observable: str
@@ -23,6 +25,7 @@ class Objective:
     min: float | None = None
     max: float | None = None
     unit: str = ""
+    later: bool = False
 
     def bounds(self) -> tuple[float | None, float | None]:
         """Return the (low, high) within which this objective counts as met."""

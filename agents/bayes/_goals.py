@@ -20,12 +20,14 @@ class Goals:
         bands: Observable -> (low, high), infinite where open; the intersection of the bounds of
             all objectives on that observable.
         scales: Observable -> the natural size of a violation (the tolerance of a target).
+        later: Observables whose values come after the trial was completed.
     """
 
     observables: tuple[str, ...]
     drivers: Mapping[str, float]
     bands: Mapping[str, tuple[float, float]]
     scales: Mapping[str, float]
+    later: frozenset[str] = frozenset()
 
     def inside(self, values: Mapping[str, float]) -> bool:
         """Tell whether `values` lie within every band (a missing one does not)."""
@@ -76,7 +78,8 @@ def read_goals(objectives: Sequence[Objective]) -> Goals:
             )
         bands[o.observable] = band
     names = tuple(dict.fromkeys(o.observable for o in objectives))
-    return Goals(names, drivers, bands, scales)
+    later = frozenset(o.observable for o in objectives if o.later)
+    return Goals(names, drivers, bands, scales, later)
 
 
 def probability_met(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ FEASIBILITY = "(feasible)"
 LARGEST = 1e100  # its square is still a number
 # Beside a value that is this many times the typical one, all others are one number in doubles.
 BEYOND = 1e12
+NOTHING: Mapping[str, Tensor] = {}
 
 
 class Processes(Model):
@@ -70,21 +71,32 @@ class Processes(Model):
         posterior = GPyTorchPosterior(distribution)
         return posterior if posterior_transform is None else posterior_transform(posterior)
 
-    def believing(self, columns: Tensor) -> Processes:
-        """Return the model as if columns (k, D) had been seen to give what it predicts."""
-        if len(columns) == 0:
-            return self
-        return Processes({n: p.believing(columns) for n, p in self.processes.items()})
+    def believing(self, columns: Tensor, awaited: Mapping[str, Tensor] = NOTHING) -> Processes:
+        """Return the model as if columns (k, D) had been seen to give what it predicts.
+
+        Args:
+            columns: What is under way, in every observable.
+            awaited: Observable -> columns (j, D) of what was made and lacks this value alone.
+        """
+        found = {}
+        for name, process in self.processes.items():
+            both = torch.cat([columns, awaited[name]]) if name in awaited else columns
+            found[name] = process.believing(both) if len(both) else process
+        return Processes(found)
 
 
 def learn(
-    encoding: Encoding, history: Sequence[PastTrial], observables: Sequence[str]
+    encoding: Encoding,
+    history: Sequence[PastTrial],
+    observables: Sequence[str],
+    later: Collection[str] = (),
 ) -> Processes:
     """Fit every observable that has two values or more, and feasibility once a trial failed.
 
     Feasibility is a process through +1 (every value came) and -1 (failed, rejected, or completed
-    without one of the observables); its output above zero counts as feasible. Among given
-    candidates, which are records, a value may be missing for any reason and says nothing.
+    without one of the observables); its output above zero counts as feasible. A value that comes
+    `later` is not missed in it. Among given candidates, which are records, a value may be missing
+    for any reason and says nothing.
     Where several labs measured, each has an offset of its own in every observable. A value that
     no arithmetic can hold beside the others is set aside, so that no slip ends a campaign.
     """
@@ -99,7 +111,7 @@ def learn(
         found[name] = fit_warped(columns(encoding, seen), values, errors, inputs, sites(seen))
     tried = [t for t in history if t.state in ("completed", "failed", "rejected")]
     records = encoding.space.candidates is not None
-    needed = () if records else tuple(found)
+    needed = () if records else tuple(n for n in found if n not in later)
     labels = np.array([1.0 if gave_all(t, needed) else -1.0 for t in tried])
     if (labels < 0).any() and (labels > 0).any():
         found[FEASIBILITY] = fit_process(

@@ -68,7 +68,7 @@ class BayesAgent(OptionedAgent):
         if len(made) == n:
             return made
         with _single_thread(), manual_seed(seed):
-            model = learn(Encoding(space), history, goals.observables)
+            model = learn(Encoding(space), history, goals.observables, goals.later)
             while len(made) < n:
                 step = _Step(self, space, objectives, goals, model, history, made, seed)
                 made.append(step.proposal())
@@ -113,12 +113,15 @@ class _Step:
         self.model = model
         self.targets = in_model_units(goals, model.processes)
         self.waiting = [t for t in self.history if t.state in ("pending", "in_doubt")]
-        self.believed = self.model.believing(_tensor(columns(self.encoding, self.waiting)))
         self.completed = [t for t in history if t.state == "completed"]
+        self.believed = self.model.believing(
+            _tensor(columns(self.encoding, self.waiting)), self._awaited()
+        )
 
     def proposal(self) -> Proposal:
         """Return the best recipe with what is predicted of it and why it was chosen."""
-        names = [n for n in self.goals.observables if n in self.model.processes]
+        learnt = [n for n in self.goals.observables if n in self.model.processes]
+        names = [n for n in learnt if n not in self.goals.later]
         whole = [t for t in self.completed if gave_all(t, names)] or self.completed
         seen = _tensor(columns(self.encoding, [*whole, *self.waiting]))
         given = self.space.candidates is not None
@@ -136,6 +139,15 @@ class _Step:
             "lengthscales": _lengthscales(self.encoding, self.model),
         }
         return Proposal(choice.recipe, policy.name, predicted, choice.value, details)
+
+    def _awaited(self) -> dict[str, torch.Tensor]:
+        """Return, by observable, the columns of completed trials whose value is to come."""
+        found = {}
+        for name in self.goals.later & self.model.processes.keys():
+            waiting = [t for t in self.completed if name not in t.observables]
+            if waiting:
+                found[name] = _tensor(columns(self.encoding, waiting))
+        return found
 
     def _measured(self) -> torch.Tensor:
         """Return (n, m): what the completed trials gave in model units, NaN where missing."""
