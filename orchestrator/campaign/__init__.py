@@ -7,7 +7,9 @@ from orchestrator.campaign._declared import (
     reported_parameters,
 )
 from orchestrator.campaign._document import read_document
+from orchestrator.campaign._evidence import LARGEST_EVIDENCE, attached_values
 from orchestrator.campaign._file import Number
+from orchestrator.campaign._later import LaterObservable, attachable
 from orchestrator.campaign._model import Campaign, from_resolved, quantity
 from orchestrator.campaign._outcome import (
     Outcome,
@@ -21,10 +23,14 @@ from orchestrator.campaign._units import UnitError, check_unit, convert, convert
 from orchestrator.campaign._words import said
 
 __all__ = [
+    "LARGEST_EVIDENCE",
     "Campaign",
+    "LaterObservable",
     "Number",
     "Outcome",
     "UnitError",
+    "attachable",
+    "attached_values",
     "best_trial",
     "check_campaign",
     "check_unit",

@@ -21,6 +21,7 @@ from orchestrator.campaign._file import (
     SpaceItem,
     StopItem,
 )
+from orchestrator.campaign._later import LaterItem, LaterObservable, resolve_later
 from orchestrator.campaign._model import Campaign
 from orchestrator.campaign._objectives import resolve_objectives
 from orchestrator.campaign._space import resolve_space
@@ -47,12 +48,17 @@ def check_campaign(
     values = _fields(document, problems.append)
     space_items = _items(values["space"], "space", SpaceItem, problems.append)
     objective_items = _items(values["objectives"], "objectives", ObjectiveItem, problems.append)
+    later_items = _items(
+        values["observables"], "observables", LaterItem, problems.append, empty=True
+    )
     station = _station(values["station"], values["lab"], declared or {}, problems.append)
     space = Space(())
     objectives: tuple[Objective, ...] = ()
+    later: tuple[LaterObservable, ...] = ()
     if station is not None:
         space = resolve_space(space_items, values["constraints"] or [], station, problems.append)
-        objectives = resolve_objectives(objective_items, station, problems.append)
+        later = resolve_later(later_items, station, problems.append)
+        objectives = resolve_objectives(objective_items, station, later, problems.append)
         if values["batch"] is not None and values["batch"] > station.max_batch > 1:
             problems.append(
                 f"batch: {station.name} takes at most {station.max_batch} recipes at once, "
@@ -62,7 +68,7 @@ def check_campaign(
     _stop(values["stop"], objective_items, problems.append)
     if problems:
         raise InputRefusedError(problems)
-    return _build(document, values, space, objectives)
+    return _build(document, values, space, objectives, later)
 
 
 def _fields(document: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -91,9 +97,11 @@ def _say(error: ValidationError, where: str, report: Report, *models: type[BaseM
         report(f"{path}: {said(item, *models)}")
 
 
-def _items(raw: list[Any] | None, key: str, model: type[T], report: Report) -> list[T]:
+def _items(
+    raw: list[Any] | None, key: str, model: type[T], report: Report, *, empty: bool = False
+) -> list[T]:
     found = []
-    if raw is not None and not raw:
+    if raw is not None and not raw and not empty:
         report(f"{key}: must have at least one entry")
     for index, item in enumerate(raw or []):
         name = item.get("name", item.get("observable")) if isinstance(item, dict) else None
@@ -146,6 +154,7 @@ def _build(
     values: dict[str, Any],
     space: Space,
     objectives: tuple[Objective, ...],
+    later: tuple[LaterObservable, ...],
 ) -> Campaign:
     agent: AgentItem = values["agent"]
     budget: BudgetItem = values["budget"]
@@ -157,6 +166,7 @@ def _build(
         station=values["station"],
         space=space,
         objectives=objectives,
+        observables=later,
         agent=agent.name,
         agent_options=agent.options,
         lab=lab.given if lab else None,

@@ -30,11 +30,17 @@ def _printable(text: str) -> str:
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 
 
-class _Item(BaseModel):
+# What columns, methods and commands can name without quoting.
+Word = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$")]
+
+
+class Item(BaseModel):
+    """An entry of a list in the file: a key that it does not know is a mistake."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class SpaceItem(_Item):
+class SpaceItem(Item):
     """One parameter: a range, choices, or one value."""
 
     name: Name
@@ -84,7 +90,7 @@ class SpaceItem(_Item):
             raise ValueError("log and step cannot be combined")
 
 
-class ObjectiveItem(_Item):
+class ObjectiveItem(Item):
     """One objective."""
 
     observable: Name
@@ -124,7 +130,7 @@ class AgentItem(BaseModel):
         return dict(self.model_extra or {})
 
 
-class BudgetItem(_Item):
+class BudgetItem(Item):
     """How much may be spent: trials, and hours on the station's clock."""
 
     trials: int | None = Field(default=None, ge=1, le=100_000, strict=True)
@@ -137,20 +143,20 @@ class BudgetItem(_Item):
         return self
 
 
-class TargetStop(_Item):
+class TargetStop(Item):
     """Stop once a trial meets every target and constraint with this probability."""
 
     confidence: Number = Field(ge=0.5, lt=1.0)
 
 
-class StopItem(_Item):
+class StopItem(Item):
     """Stop rules beside the budget."""
 
     target: TargetStop | None = None
     no_improvement: int | None = Field(default=None, ge=1, strict=True)
 
 
-class LabItem(_Item):
+class LabItem(Item):
     """A simulated station's laboratory: its hidden seed, and a model of those it can run.
 
     Attributes:
@@ -181,6 +187,7 @@ FIELDS: dict[str, Any] = {
     "lab": LabItem | None,
     "space": list[Any],
     "constraints": list[str],
+    "observables": list[Any],
     "objectives": list[Any],
     "agent": AgentItem,
     "batch": Annotated[int, Field(ge=1, le=1000, strict=True)],
@@ -195,6 +202,7 @@ REQUIRED = ("name", "station", "space", "objectives", "agent", "budget")
 DEFAULTS: dict[str, Any] = {
     "lab": None,
     "constraints": [],
+    "observables": [],
     "batch": 1,
     "stop": {},
     "approval": False,

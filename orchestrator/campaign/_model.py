@@ -18,6 +18,7 @@ from agents import (
     Space,
     Value,
 )
+from orchestrator.campaign._later import LaterObservable
 
 _KINDS: dict[str, type[Continuous] | type[Categorical] | type[Fixed]] = {
     "continuous": Continuous,
@@ -32,6 +33,7 @@ class Campaign:
 
     Attributes:
         declared: The file as it was given.
+        observables: What the station does not measure and is attached to trials later.
         space: In station units, complete: what the file leaves out is fixed at its default.
         lab: `{"hidden": seed}` or None.
         lab_seed: Keys the noise of a simulated laboratory.
@@ -59,6 +61,7 @@ class Campaign:
     in_doubt: str | None = None
     seed: int = 0
     labs: tuple[str, ...] = ()
+    observables: tuple[LaterObservable, ...] = ()
 
     def resolved(self) -> dict[str, Any]:
         """Return the campaign as a JSON document that `from_resolved` takes."""
@@ -74,6 +77,7 @@ class Campaign:
         document["constraints"] = [asdict(c) for c in self.space.constraints]
         document["objectives"] = [asdict(o) for o in self.objectives]
         document["labs"] = list(self.labs)
+        document["observables"] = [o.document() for o in self.observables]
         return document
 
 
@@ -88,6 +92,7 @@ def from_resolved(declared: Mapping[str, Any], document: Mapping[str, Any]) -> C
     features = tuple(Feature(**f) for f in fields.pop("features", []))
     objectives = tuple(Objective(**o) for o in fields.pop("objectives"))
     fields["labs"] = tuple(fields.get("labs", ()))
+    fields["observables"] = tuple(LaterObservable(**o) for o in fields.get("observables", ()))
     return Campaign(
         declared=declared,
         space=Space(parameters, constraints, features=features),

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agents import Objective
 from instruments import ObservableDeclaration, StationDescription
 from orchestrator.campaign._file import ObjectiveItem
+from orchestrator.campaign._later import LaterObservable
 from orchestrator.campaign._units import UnitError, convert, convert_width
 
 Report = Callable[[str], None]
 
 
 def resolve_objectives(
-    items: list[ObjectiveItem], station: StationDescription, report: Report
+    items: list[ObjectiveItem],
+    station: StationDescription,
+    later: Sequence[LaterObservable],
+    report: Report,
 ) -> tuple[Objective, ...]:
-    """Convert each objective, reporting observables and units that do not fit the station."""
-    known = {o.name: o for o in station.observables}
+    """Convert each objective, reporting observables and units that do not fit the station.
+
+    Args:
+        items: Of the file.
+        station: What the station measures.
+        later: What the file says is attached later.
+        report: Takes every mistake.
+    """
+    awaited = {o.name for o in later}
+    known = {o.name: o.declaration() for o in later} | {o.name: o for o in station.observables}
     found: list[Objective] = []
     for index, item in enumerate(items):
         where = f"objectives[{index}] ({item.observable})"
@@ -26,7 +39,8 @@ def resolve_objectives(
             report(f"{where}: {station.name} cannot measure this{_near(item.observable, known)}")
             continue
         try:
-            found.append(_resolve(item, declared))
+            resolved = _resolve(item, declared)
+            found.append(replace(resolved, later=item.observable in awaited))
         except UnitError as error:
             report(f"{where}: {error}")
     _check_goals(items, report)
