@@ -5,6 +5,7 @@ DotpilotError (1)
 │   └── TransitionError        a state that does not follow from the present one
 ├── NotFoundError (3)          no campaign, trial or file of that name
 ├── ConflictError (4)          somebody else owns it, or a stale token
+│   └── SupersededError        the record has moved on since it was read
 ├── AccessError (2)            not for whoever asks; nothing was read or written
 │   ├── UnauthenticatedError   no token, or one that is not valid
 │   └── ForbiddenError         a token without the scope, or of another lab
@@ -49,6 +50,10 @@ class ConflictError(DotpilotError):
     """Somebody else owns it, or the token is stale."""
 
     exit_code = 4
+
+
+class SupersededError(ConflictError):
+    """The record has events that whoever writes has not seen: read it again, and decide anew."""
 
 
 class AccessError(DotpilotError):

@@ -385,6 +385,35 @@ def adopted(resolved: TrialResolved) -> TrialMeasured | None:
     return None if found is None else TrialMeasured.model_validate(found)
 
 
+class EvidenceRecord(BaseModel):
+    """A file of evidence; its bytes lie in the array store, as an array of bytes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    size: int = Field(ge=1)
+    sha256: str
+    array_sha256: str
+
+
+class TrialObserved(Payload):
+    """A later measurement: values that hold from here on, and the file that they rest on."""
+
+    TYPE: ClassVar[str] = "trial.observed"
+    trial: int
+    attempt: int
+    observables: dict[str, ObservableRecord] = Field(min_length=1)
+    technique: str
+    stated: dict[str, Any] | None = None
+    read: dict[str, dict[str, Any]] = {}
+    evidence: EvidenceRecord
+    corrects: tuple[str, ...] = ()
+    measured_at: str | None = None
+    sample: str = ""
+    note: str
+    request: str | None = None
+    origin: dict[str, Any] = {}
+
+
 class TrialAbandoned(Payload):
     """The trial will not be run; nothing was learned."""
 
@@ -442,6 +471,7 @@ PAYLOADS: dict[str, type[Payload]] = {
         TrialFailed,
         TrialInDoubt,
         TrialResolved,
+        TrialObserved,
         TrialAbandoned,
         TrialImported,
     )

@@ -46,6 +46,8 @@ CAMPAIGN_MOVES: dict[str, frozenset[str]] = {
     "finished": frozenset(),
 }
 IN_FLIGHT: frozenset[str] = frozenset({"dispatched", "running", "measured"})
+# Something was made and its attempt is over, so that it can still be measured in other ways.
+ATTACHABLE: frozenset[str] = frozenset({"completed", "rejected", "failed"})
 ENDED: frozenset[str] = frozenset({"completed", "rejected", "failed", "abandoned"})
 
 

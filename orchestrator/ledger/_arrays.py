@@ -17,7 +17,7 @@ from orchestrator.ledger._tables import array
 _FIND = select(
     array.c.sha256, array.c.dtype, array.c.shape, literal_column("data").label("data")
 ).where(array.c.sha256 == bindparam("sha256"))
-DTYPES = ("<f4", "<f8", "<i4", "<i8", "<u2")
+DTYPES = ("<f4", "<f8", "<i4", "<i8", "<u2", "|u1")  # the last one: bytes of files
 
 
 def encode_array(values: NDArray[Any]) -> dict[str, Any]:

@@ -99,7 +99,8 @@ class Chain:
         elif change.table == "trial":
             old = self.standing(change.key[1]) if not change.new else None
             attempt = columns.get("attempt", old[1] if old else 1)
-            self._standing[change.key[1]] = (columns["state"], attempt)
+            state = columns.get("state", old[0] if old else "")
+            self._standing[change.key[1]] = (state, attempt)
 
     def write(self) -> None:
         """Write what was appended, with what it changes in the read tables."""

@@ -19,6 +19,7 @@ from orchestrator.events import (
     Event,
     TrialImported,
     TrialMeasured,
+    TrialObserved,
     TrialResolved,
     adopted,
 )
@@ -280,6 +281,9 @@ def _check_arrays(
                 where = f"trial {raw.trial} attempt {raw.attempt} spectrum {s.name}"
                 wanted.setdefault(s.axis_sha256, (f"{where} axis", event.seq))
                 wanted.setdefault(s.values_sha256, (f"{where} values", event.seq))
+        if isinstance(raw, TrialObserved):
+            where = f"trial {raw.trial} attempt {raw.attempt} file {_short(raw.evidence.name)}"
+            wanted.setdefault(raw.evidence.array_sha256, (where, event.seq))
     for sha256, (where, seq) in wanted.items():
         try:
             find_array(connection, sha256)

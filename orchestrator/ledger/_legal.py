@@ -8,7 +8,7 @@ from orchestrator import events as ev
 from orchestrator.errors import NotFoundError, TransitionError
 from orchestrator.events import Payload
 from orchestrator.ledger._projection import Change
-from orchestrator.trial import check_move
+from orchestrator.trial import ATTACHABLE, check_move
 
 # State and attempt of a trial, or None where there is no such trial.
 TrialStanding = tuple[str, int] | None
@@ -21,6 +21,7 @@ _OF_PRESENT_ATTEMPT = (
     ev.TrialRejected,
     ev.TrialFailed,
     ev.TrialInDoubt,
+    ev.TrialObserved,
 )
 
 
@@ -72,7 +73,13 @@ def _check_trial(campaign: str, change: Change, payload: Payload, before: TrialS
         return
     if before is None:
         raise NotFoundError(f"campaign {campaign} has no trial {number}; propose it first")
-    check_move("trial", str(number), before[0], change.columns["state"])
+    if "state" in change.columns:
+        check_move("trial", str(number), before[0], change.columns["state"])
+    elif before[0] not in ATTACHABLE:
+        raise TransitionError(
+            f"a later measurement belongs to a trial that is {', '.join(sorted(ATTACHABLE))}, but "
+            f"trial {number} is {before[0]}"
+        )
     if isinstance(payload, _OF_PRESENT_ATTEMPT) and payload.attempt != before[1]:
         raise TransitionError(
             f"an event must speak of its trial's present attempt, but trial {number} is at "

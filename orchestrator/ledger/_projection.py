@@ -292,6 +292,10 @@ def _resolved(event: Event, p: ev.TrialResolved) -> list[Change]:
     return [change, *_observables(event, p.trial, p.attempt, p.observables)]
 
 
+def _observed(event: Event, p: ev.TrialObserved) -> list[Change]:
+    return [_trial(event, p.trial, {}), *_observables(event, p.trial, p.attempt, p.observables)]
+
+
 def _imported(event: Event, p: ev.TrialImported) -> list[Change]:
     columns = {
         "step": p.step,
@@ -340,6 +344,7 @@ _PROJECTORS: dict[str, Callable[[Event, Any], list[Change]]] = {
     "trial.failed": _failed,
     "trial.in_doubt": _in_doubt,
     "trial.resolved": _resolved,
+    "trial.observed": _observed,
     "trial.abandoned": _moved("abandoned"),
     "trial.imported": _imported,
 }

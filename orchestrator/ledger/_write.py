@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from orchestrator.errors import ConflictError, NotFoundError, RecordError
+from orchestrator.errors import ConflictError, NotFoundError, RecordError, SupersededError
 from orchestrator.events import FIRST_HASH, CampaignCreated, Event, Payload, make_event
 from orchestrator.ledger._arrays import encode_array
 from orchestrator.ledger._chain import Chain
@@ -48,14 +48,15 @@ def append_event(
 
     Raises:
         NotFoundError: no such campaign or trial.
-        ConflictError: a stale token, or an event that the writer has not seen.
+        ConflictError: a stale token.
+        SupersededError: an event that the writer has not seen.
         TransitionError: an illegal move, or an event of another attempt.
     """
     chain = Chain(statements, cursor, campaign)
     if guard.token is not None:
         _check_token(campaign, guard.token, statements.token(cursor, campaign))
     if guard.after not in (None, chain.count):
-        raise ConflictError(
+        raise SupersededError(
             f"the record of {campaign} had {guard.after} events when this was decided, but has "
             f"{chain.count}; read it again and decide anew"
         )

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from instruments import Station, StationStoppedError
 from orchestrator.campaign import Campaign
+from orchestrator.errors import SupersededError
 from orchestrator.events import (
     CampaignDraining,
     CampaignFailed,
@@ -136,6 +137,7 @@ class CampaignLoop:
         if not self.stop.reason and not self._finish_interrupted():
             return
         while True:
+            seen = self.ledger.event_count(self.campaign_id)
             rows = self.ledger.trials(self.campaign_id)
             if self.stop.reason:
                 self._attempts.append(CampaignDraining(reason=self.stop.reason))
@@ -145,10 +147,10 @@ class CampaignLoop:
                 self._abandon_open(rows)
                 self._rest(finished)
                 return
-            if not self._advance(rows):
+            if not self._advance(rows, seen):
                 return
 
-    def _advance(self, rows: Sequence[TrialRow]) -> bool:
+    def _advance(self, rows: Sequence[TrialRow], seen: int) -> bool:
         """Take one action; tell whether the loop goes on."""
         runnable = [r for r in rows if r.state in self._runnable_states()]
         if runnable and self._together:
@@ -161,13 +163,25 @@ class CampaignLoop:
             reason = f"trial {numbers} awaits approval: `dotpilot approve`, then resume"
             self._rest(CampaignPaused(reason=reason))
             return False
+        self._propose(rows, seen)
+        return True
+
+    def _propose(self, rows: Sequence[TrialRow], seen: int) -> None:
+        """Append the agent's next step, unless a later measurement came in meanwhile.
+
+        Args:
+            rows: What the agent knows.
+            seen: Number of the last event that they follow from.
+        """
         first = max((r.number for r in rows), default=0) + 1
         step = max((r.step for r in rows), default=0) + 1
         room = room_in_budget(self.campaign, rows)
         event = self._planner.propose(history(rows), step, first, room)
-        self._attempts.append(event)
+        try:
+            self._attempts.append(event, after=seen)
+        except SupersededError:  # what the agent would have said is to be asked anew
+            return
         self.observer.proposed(event)
-        return True
 
     def _runnable_states(self) -> tuple[str, ...]:
         return ("approved",) if self.campaign.approval else ("proposed", "approved")

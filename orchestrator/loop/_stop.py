@@ -30,7 +30,8 @@ def stop_decision(campaign: Campaign, rows: Sequence[TrialRow]) -> CampaignFinis
         detail = f"trial {best} meets every target and bound with {campaign.confidence:g} or more"
         return CampaignFinished(stop_reason="target_reached", detail=detail, trial=best)
     if campaign.no_improvement is not None:
-        idle = trials_without_improvement(done, campaign.objectives, [r.number for r in ended])
+        judged = [r.number for r in ended if not _awaits(campaign, r)]
+        idle = trials_without_improvement(done, campaign.objectives, judged)
         if idle >= campaign.no_improvement:
             detail = f"no improvement in {idle} trials"
             return CampaignFinished(stop_reason="no_improvement", detail=detail, trial=best)
@@ -42,6 +43,12 @@ def stop_decision(campaign: Campaign, rows: Sequence[TrialRow]) -> CampaignFinis
         detail = f"{hours:.2f} of {campaign.hours:g} h on the station's clock"
         return CampaignFinished(stop_reason="budget_spent", detail=detail, trial=best)
     return None
+
+
+def _awaits(campaign: Campaign, row: TrialRow) -> bool:
+    """Whether a trial can be neither an improvement nor none, as a value of it is to come."""
+    later = {o.observable for o in campaign.objectives if o.later}
+    return row.state == "completed" and not later <= row.observables.keys()
 
 
 def lab_hours(rows: Sequence[TrialRow]) -> float:
