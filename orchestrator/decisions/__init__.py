@@ -4,6 +4,7 @@ A campaign that one process runs is decided on as its owner, while that process 
 has a loop that owns it and reads the record, so people write beside it.
 """
 
+from orchestrator.decisions._attach import Attachment, attach_measurement
 from orchestrator.decisions._campaigns import (
     abort_campaign,
     drain_campaign,
@@ -26,11 +27,13 @@ from orchestrator.decisions._stations import declare_station, declared_stations
 
 __all__ = [
     "ACTOR",
+    "Attachment",
     "Decision",
     "MovedOnError",
     "abort_campaign",
     "add_trial",
     "approve_trials",
+    "attach_measurement",
     "declare_station",
     "declared_stations",
     "drain_campaign",

@@ -14,7 +14,13 @@ from orchestrator.loop import recorded_campaign, stop_decision
 from orchestrator.replay._verification import Verification
 
 # What may stand between the decision to finish and the event that says so.
-_AFTER_THE_DECISION = ("trial.abandoned", "trial.added", "trial.edited", "trial.approved")
+_AFTER_THE_DECISION = (
+    "trial.abandoned",
+    "trial.added",
+    "trial.edited",
+    "trial.approved",
+    "trial.observed",
+)
 # What a fork may have otherwise than the file that it carries.
 _OF_A_FORK = ("agent", "agent_options", "seed", "lab_seed")
 

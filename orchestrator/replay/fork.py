@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from agents import create_agent
@@ -11,12 +11,14 @@ from orchestrator.errors import InputRefusedError
 from orchestrator.events import (
     CampaignCreated,
     CampaignStarted,
+    Event,
     Payload,
     SpectrumRecord,
     TrialImported,
+    TrialObserved,
     VerdictRecord,
 )
-from orchestrator.ledger import CampaignRow, FoldedCampaign, Ledger, TrialRow
+from orchestrator.ledger import CampaignRow, FoldedCampaign, Ledger, TrialRow, fold
 from orchestrator.loop import recorded_campaign
 from orchestrator.replay.view import fold_at
 from orchestrator.trial import ENDED
@@ -57,8 +59,14 @@ def fork_campaign(
     """
     folded = fold_at(ledger, campaign, seq)
     created = _created(folded.campaign, seq, agent, seed, dispatch)
-    trials: list[Payload] = [_copy(t, folded) for t in _ended_prefix(folded.trials)]
-    first = [created, *trials, *([CampaignStarted()] if start else [])]
+    events = ledger.events(campaign, until=seq)
+    # what was attached later is attached to the copy again, so that its evidence stays with it
+    concluded = fold([e for e in events if e.type != TrialObserved.TYPE])
+    ended = _ended_prefix(folded.trials)
+    copied = {t.number: _copy(t, concluded) for t in _ended_prefix(concluded.trials)}
+    trials: list[Payload] = [copied[t.number] for t in ended]
+    attached = _attached(events, {t.number: t.attempt for t in ended})
+    first = [created, *trials, *attached, *([CampaignStarted()] if start else [])]
     return ledger.create_with(first, actor=actor, identifier=identifier)
 
 
@@ -106,6 +114,24 @@ def _ended_prefix(rows: Sequence[TrialRow]) -> list[TrialRow]:
             break
         prefix.append(row)
     return prefix
+
+
+def _attached(events: Sequence[Event], attempts: Mapping[int, int]) -> list[TrialObserved]:
+    """Return the later measurements of these attempts by trial, with where they come from."""
+    found = []
+    for event in events:
+        if event.type != TrialObserved.TYPE:
+            continue
+        payload = event.read()
+        if isinstance(payload, TrialObserved) and attempts.get(payload.trial) == payload.attempt:
+            origin = {
+                "campaign": event.campaign,
+                "event": event.seq,
+                "actor": event.actor,
+                "at": event.at,
+            }
+            found.append(payload.model_copy(update={"origin": payload.origin or origin}))
+    return found
 
 
 def _copy(row: TrialRow, folded: FoldedCampaign) -> TrialImported:

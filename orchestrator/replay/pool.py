@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from agents import Objective, PastTrial, create_agent
 from agents.errors import AgentError
-from orchestrator.campaign import Number, UnitError, convert, convert_width
+from orchestrator.campaign import Number, UnitError, attachable, convert, convert_width
 from orchestrator.errors import InputRefusedError
 from orchestrator.executor import open_executor
 from orchestrator.ledger import CampaignRow, Ledger
@@ -79,7 +79,8 @@ def make_pool(row: CampaignRow, past: Sequence[PastTrial], goal: Goal) -> Pool:
     Raises:
         InputRefusedError: an observable that the campaign lacks, or an empty goal set.
     """
-    declared = {o["name"]: o for o in row.station_description["observables"]}
+    known = attachable(row.station_description, row.resolved)
+    declared = {name: o.document() for name, o in known.items()}
     names = [w.observable for w in goal.within] + ([goal.best.observable] if goal.best else [])
     unknown = [n for n in names if n not in declared]
     if unknown:

@@ -17,6 +17,7 @@ from orchestrator.loop import (
     recorded_campaign,
     station_of,
 )
+from orchestrator.replay._attached import check_attached
 from orchestrator.replay._conclusions import Conclusions
 from orchestrator.replay._rules import check_end, check_file
 from orchestrator.replay._verification import Verification, relative
@@ -43,6 +44,7 @@ def verify_campaign(
     events = report.links  # what was written since belongs to a later moment
     try:
         folded = fold(events)
+        check_attached(ledger, events, folded, result)
         if folded.campaign.source != "imported":
             station = _station(folded)
             Conclusions(ledger, station, folded, result).check(events)
