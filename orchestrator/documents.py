@@ -10,11 +10,14 @@ from agents.errors import AgentError
 from instruments import InstrumentError, StationDescription, create_station, station_names
 from orchestrator.campaign import Campaign, best_trial, from_resolved, pareto_trials, quantity
 from orchestrator.errors import NotFoundError
-from orchestrator.ledger import CampaignRow, TrialRow
+from orchestrator.events import Event, TrialObserved
+from orchestrator.ledger import CampaignRow, Ledger, TrialRow
 from orchestrator.loop import outcomes, station_document
 
 Units = Mapping[str, str]
 NONE: Mapping[str, StationDescription] = {}
+Attached = Mapping[int, Sequence[Mapping[str, Any]]]
+NOTHING: Attached = {}
 
 
 def parameter_units(row: CampaignRow) -> dict[str, str]:
@@ -28,10 +31,10 @@ def recipe_document(recipe: Mapping[str, Any], units: Units) -> dict[str, Any]:
 
 
 def observables_document(row: TrialRow) -> dict[str, Any]:
-    """Return a trial's observables with units and standard errors."""
+    """Return a trial's observables with units, standard errors and methods."""
     document: dict[str, Any] = {}
     for name, seen in sorted(row.observables.items()):
-        document[name] = {"value": seen.value, "unit": seen.unit, "se": seen.se}
+        document[name] = seen.model_dump(include={"value", "unit", "se", "method"})
     return document
 
 
@@ -73,8 +76,52 @@ def campaign_document(row: CampaignRow, trials: Sequence[TrialRow]) -> dict[str,
     return document
 
 
-def trial_document(trial: TrialRow, units: Units) -> dict[str, Any]:
-    """Return one entry of the `trials` document."""
+def attachments(ledger: Ledger, campaign: str, trial: int | None = None) -> Attached:
+    """Return the later measurements of a campaign (of one trial) by trial, oldest first."""
+    found: dict[int, list[dict[str, Any]]] = {}
+    latest: dict[tuple[int, int, str], int] = {}
+    for event in ledger.events_of(campaign, (TrialObserved.TYPE,), trial):
+        payload = event.read()
+        if not isinstance(payload, TrialObserved):
+            continue
+        found.setdefault(payload.trial, []).append(_attachment(event, payload))
+        keys = [(payload.trial, payload.attempt, name) for name in payload.observables]
+        latest |= dict.fromkeys(keys, event.seq)
+    for number, entries in found.items():
+        for entry in entries:
+            names = entry["observables"]
+            at = number, entry["attempt"]
+            entry["holds"] = [n for n in names if latest[*at, n] == entry["event"]]
+    return found
+
+
+def _attachment(event: Event, payload: TrialObserved) -> dict[str, Any]:
+    return {
+        "event": event.seq,
+        "at": event.at,
+        "actor": event.actor,
+        "attempt": payload.attempt,
+        "observables": {
+            name: seen.model_dump(include={"value", "unit", "se", "method"})
+            for name, seen in sorted(payload.observables.items())
+        },
+        "holds": [],
+        "corrects": list(payload.corrects),
+        "evidence": payload.evidence.model_dump(include={"name", "size", "sha256"}),
+        "measured_at": payload.measured_at,
+        "sample": payload.sample,
+        "note": payload.note,
+    }
+
+
+def trial_document(trial: TrialRow, units: Units, attached: Attached = NOTHING) -> dict[str, Any]:
+    """Return one entry of the `trials` document.
+
+    Args:
+        trial: The trial.
+        units: By parameter.
+        attached: Later measurements by trial, as `attachments` gives them.
+    """
     proposal = None
     if trial.policy is not None:
         proposal = {
@@ -99,13 +146,16 @@ def trial_document(trial: TrialRow, units: Units) -> dict[str, Any]:
         "failure": trial.failure,
         "warnings": list(trial.warnings),
         "lab_time": trial.lab_time,
+        "attachments": list(attached.get(trial.number, ())),
     }
 
 
-def trials_document(row: CampaignRow, trials: Sequence[TrialRow]) -> dict[str, Any]:
+def trials_document(
+    row: CampaignRow, trials: Sequence[TrialRow], attached: Attached = NOTHING
+) -> dict[str, Any]:
     """Return the document of `trials`."""
     units = parameter_units(row)
-    return {"trials": [trial_document(t, units) for t in trials]}
+    return {"trials": [trial_document(t, units, attached) for t in trials]}
 
 
 def list_document(rows: Sequence[CampaignRow], counts: Mapping[str, int]) -> dict[str, Any]:

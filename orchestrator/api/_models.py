@@ -82,6 +82,34 @@ class ResolveRequest(_Body):
     late_result: Word | None = Field(None, description="Identifier of a result that came late.")
 
 
+class FileContent(_Body):
+    """A file: its name, and its bytes in base64."""
+
+    name: Word
+    base64: str = Field(min_length=1)
+
+
+class StatedValue(_Body):
+    """A number that a person states."""
+
+    value: float = Field(allow_inf_nan=False)
+    unit: Word = ""
+    se: float | None = Field(None, ge=0, allow_inf_nan=False)
+
+
+class AttachRequest(_Body):
+    """A later measurement of a trial, with the file that it rests on."""
+
+    observables: Annotated[list[Word], Field(min_length=1, max_length=20)]
+    file: FileContent
+    note: Note
+    stated: StatedValue | None = Field(None, description="Left out, the file is read.")
+    technique: Word = ""
+    measured_at: Word | None = Field(None, description="ISO 8601 with its offset from UTC.")
+    sample: Word = ""
+    correct: bool = Field(False, description="Replace what the station measured.")
+
+
 class LeaseRequest(_Body):
     """A worker asks for work."""
 

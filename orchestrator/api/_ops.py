@@ -18,7 +18,7 @@ from orchestrator.ledger._schema import revision_of
 if TYPE_CHECKING:
     from orchestrator.api._metrics import Metrics
 
-API_VERSION = "1.0.1"
+API_VERSION = "1.1.0"
 
 
 def health() -> Response:

@@ -32,11 +32,12 @@ class Problem(_Document):
 
 
 class Quantity(_Document):
-    """A number with its unit, and its standard error where it was measured."""
+    """A number with its unit; where it was measured, with its standard error and method."""
 
     value: float
     unit: str
     se: float | None = None
+    method: str | None = None
 
 
 Quantities = dict[str, Quantity | str]
@@ -89,6 +90,30 @@ class CampaignList(_Document):
     next: str | None
 
 
+class EvidenceDocument(_Document):
+    """A file that was attached: its name, its size [bytes], the SHA-256 of its bytes."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class AttachmentDocument(_Document):
+    """A later measurement; `holds` names those of its values that no later one replaced."""
+
+    event: int
+    at: str
+    actor: str
+    attempt: int
+    observables: dict[str, Quantity]
+    holds: list[str]
+    corrects: list[str]
+    evidence: EvidenceDocument
+    measured_at: str | None
+    sample: str
+    note: str
+
+
 class TrialDocument(_Document):
     """As an entry of `dotpilot trials --json`."""
 
@@ -104,6 +129,7 @@ class TrialDocument(_Document):
     failure: str | None
     warnings: list[str]
     lab_time: float | None
+    attachments: list[AttachmentDocument]
 
 
 class LateResultDocument(_Document):

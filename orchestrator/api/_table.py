@@ -144,6 +144,16 @@ _TRIALS = (
             ("resolve", _trials.resolve),
         )
     ),
+    _change(
+        "POST",
+        _T + "/attachments",
+        APPROVE,
+        _trials.attach,
+        s.FullTrialDocument,
+        status=201,
+        most=_RESULT,
+        **_WORD,
+    ),
     _get(_T + "/proposal", _trials.show_proposal, s.ProposalDocument, also=(404,)),
     _get(_T + "/spectra", _trials.show_spectra, s.SpectrumList, also=(404,)),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from fastapi import Query, Request, Response
 from numpy.typing import NDArray
 
-from orchestrator.api._models import NoteRequest, RecipeRequest, ResolveRequest
+from orchestrator.api._models import AttachRequest, NoteRequest, RecipeRequest, ResolveRequest
 from orchestrator.api._problems import RequestError
 from orchestrator.api._service import (
     At,
@@ -27,19 +28,23 @@ from orchestrator.api._service import (
     wanted_version,
 )
 from orchestrator.decisions import (
+    Attachment,
     MovedOnError,
     add_trial,
     approve_trials,
+    attach_measurement,
     edit_trial,
     resolve_doubt,
     veto_trial,
 )
 from orchestrator.documents import (
+    attachments,
     parameter_units,
     recipe_document,
     trial_document,
     trials_document,
 )
+from orchestrator.errors import InputRefusedError
 from orchestrator.ledger import CampaignRow, TrialRow, trial_page
 
 
@@ -61,7 +66,8 @@ def shown(at: Service, row: CampaignRow, trial: TrialRow) -> dict[str, Any]:
     leases = at.fleet.leases(campaign=row.id) if row.dispatch == "fleet" else []
     own = [x for x in leases if trial.number in {m.trial for m in x.members}]
     late = at.fleet.late_results(row.id, trial.number) if own else []
-    return trial_document(trial, parameter_units(row)) | {
+    attached = attachments(at.ledger, row.id, trial.number)
+    return trial_document(trial, parameter_units(row), attached) | {
         "lab": trial.lab,
         "worker": trial.worker,
         "leases": [x.document() for x in own],
@@ -76,7 +82,8 @@ def list_trials(at: At, c: Campaign, limit: Limit = 100, next: Next = None) -> R
     found = trial_page(at.ledger, row.id, key[0] if key else 0, limit + 1)
     page = found[:limit]
     following = cursor(page[-1].number) if len(found) > limit else None
-    return answer(trials_document(row, page) | {"next": following})
+    attached = attachments(at.ledger, row.id)
+    return answer(trials_document(row, page, attached) | {"next": following})
 
 
 def show_trial(request: Request, at: At, c: Campaign, n: Number) -> Response:
@@ -148,6 +155,39 @@ def resolve(at: At, who: Who, c: Campaign, n: Number, body: ResolveRequest) -> R
         actor=who.actor,
     )
     return _answer(at, row, n)
+
+
+def attach(
+    request: Request, at: At, who: Who, c: Campaign, n: Number, body: AttachRequest
+) -> Response:
+    """Attach a later measurement to a trial, with its file."""
+    row = at.ledger.campaign(c)
+    given = Attachment(
+        observables=tuple(body.observables),
+        file=body.file.name,
+        data=_bytes(body.file.base64),
+        note=body.note,
+        stated=None if body.stated is None else body.stated.model_dump(exclude_none=True),
+        technique=body.technique,
+        measured_at=body.measured_at,
+        sample=body.sample,
+        correct=body.correct,
+    )
+    key = hash_of_key(request, who.actor)
+    attach_measurement(at.ledger, row.id, n, given, actor=who.actor, request=key)
+    return _answer(at, row, n, 201)
+
+
+def _bytes(text: str) -> bytes:
+    """Return the bytes of base64.
+
+    Raises:
+        InputRefusedError: it is none.
+    """
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise InputRefusedError(f"file.base64: must be base64: {error}") from error
 
 
 def show_proposal(at: At, c: Campaign, n: Number) -> Response:

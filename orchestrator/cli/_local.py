@@ -13,6 +13,7 @@ from orchestrator.cli._signals import drained
 from orchestrator.documents import (
     agent_document,
     agents_document,
+    attachments,
     campaign_document,
     list_document,
     named_station_document,
@@ -26,6 +27,7 @@ from orchestrator.errors import ConflictError, InputRefusedError
 if TYPE_CHECKING:
     from instruments import StationDescription
     from orchestrator.campaign import Campaign
+    from orchestrator.decisions import Attachment
     from orchestrator.events import StoresDeclared
     from orchestrator.ledger import CampaignRow, Ledger
 
@@ -271,7 +273,8 @@ class LocalService(Installed):
     def trials(self, campaign: str) -> Document:
         """Its trials."""
         row = self._ledger.campaign(campaign)
-        return trials_document(row, self._ledger.trials(row.id))
+        attached = attachments(self._ledger, row.id)
+        return trials_document(row, self._ledger.trials(row.id), attached)
 
     def approve(self, campaign: str, numbers: Sequence[int], note: str) -> Document:
         """Approve these trials (all that wait, where none is named); returns them."""
@@ -279,7 +282,7 @@ class LocalService(Installed):
 
         row = self._ledger.campaign(campaign)
         done = approve_trials(self._ledger, row.id, numbers, note)
-        return trials_document(row, [self._ledger.trial(row.id, n) for n in done])
+        return {"trials": [self._trial(row, n) for n in done]}
 
     def resolve(
         self,
@@ -299,8 +302,17 @@ class LocalService(Installed):
         )
         return self._trial(row, number)
 
+    def attach(self, campaign: str, number: int, given: Attachment) -> Document:
+        """Attach a later measurement to a trial; returns it."""
+        from orchestrator.decisions import attach_measurement
+
+        row = self._ledger.campaign(campaign)
+        attach_measurement(self._ledger, row.id, number, given)
+        return self._trial(row, number)
+
     def _trial(self, row: CampaignRow, number: int) -> Document:
-        return trial_document(self._ledger.trial(row.id, number), parameter_units(row))
+        attached = attachments(self._ledger, row.id, number)
+        return trial_document(self._ledger.trial(row.id, number), parameter_units(row), attached)
 
     def view(self, campaign: str, at: int) -> Document:
         """The campaign as of an event."""

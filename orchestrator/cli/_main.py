@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from orchestrator.cli import (
     _admin,
+    _attach,
     _data,
     _devices,
     _inventory,
@@ -43,6 +44,7 @@ app = typer.Typer(
 for module in (
     _run,
     _people,
+    _attach,
     _show,
     _replay,
     _data,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.cli._context import say
 from orchestrator.cli._local import nothing_to_do
@@ -13,6 +13,9 @@ from orchestrator.cli._signals import on_signals
 from orchestrator.client import RESTING, Client
 from orchestrator.errors import InputRefusedError, RemoteError
 from orchestrator.trial import IN_FLIGHT
+
+if TYPE_CHECKING:
+    from orchestrator.decisions import Attachment
 
 DERIVED_WITHIN = 10.0  # s that `tell` waits for the server's loop to derive observables
 OUTAGES = 20  # a watch ends after so many outages in a row, each of the client's own retries
@@ -157,6 +160,22 @@ class RemoteService:
         """End the doubt about a trial; returns it."""
         return self._client.resolve(
             campaign, number, decision, note, evidence=evidence, late_result=late_result
+        )
+
+    def attach(self, campaign: str, number: int, given: Attachment) -> Document:
+        """Attach a later measurement to a trial; returns it."""
+        return self._client.attach(
+            campaign,
+            number,
+            given.observables,
+            file=given.file,
+            data=given.data,
+            note=given.note,
+            stated=given.stated,
+            technique=given.technique,
+            measured_at=given.measured_at,
+            sample=given.sample,
+            correct=given.correct,
         )
 
     def view(self, campaign: str, at: int) -> Document:

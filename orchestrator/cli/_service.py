@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from orchestrator.cli._context import settings
+
+if TYPE_CHECKING:
+    from orchestrator.decisions import Attachment
 
 Document = dict[str, Any]
 ATTEMPTS, PATIENCE = 5, 10.0  # of a command that a person waits for [s]
@@ -96,6 +99,9 @@ class Service(Declarations, Protocol):
         late_result: str | None,
     ) -> Document:
         """End the doubt about a trial; returns it."""
+
+    def attach(self, campaign: str, number: int, given: Attachment) -> Document:
+        """Attach a later measurement to a trial; returns it."""
 
     def view(self, campaign: str, at: int) -> Document:
         """The campaign as of an event."""

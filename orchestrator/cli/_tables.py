@@ -29,9 +29,11 @@ def campaign_text(document: dict[str, Any]) -> str:
         lines.append(f"  forked from {document['parent']} at event {document['forked_at']}")
     best = document["best"]
     if best is None:
-        why = (
-            "no objectives, so none is best" if document["completed"] else "no completed trial yet"
-        )
+        why = "no completed trial yet"
+        if document["completed"] and document["source"] == "imported":
+            why = "no objectives, so none is best"
+        elif document["completed"]:
+            why = "no trial has a value of every objective yet"
         return "\n".join([*lines, f"  {why}"])
     lines.append(f"  best is trial {best['trial']}:")
     lines += [f"    {name:24} {value_text(v)}" for name, v in best["observables"].items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ Document = dict[str, Any]
 RESTING = frozenset({"paused", "finished", "stopped", "failed"})
 """States in which nothing happens to a campaign until a person does something."""
 PAGE = 500
+UPLOAD = 120.0  # s that a large file may take on its way and to be read
 POLL = 5.0  # s that a request for events may wait, where a stream ended
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
 
@@ -227,6 +229,49 @@ class Client:
         if late_result is not None:
             body["late_result"] = late_result
         return self._decide(campaign, number, "resolve", body)
+
+    def attach(
+        self,
+        campaign: str,
+        number: int,
+        observables: Sequence[str],
+        *,
+        file: str,
+        data: bytes,
+        note: str,
+        stated: Mapping[str, Any] | None = None,
+        technique: str = "",
+        measured_at: str | None = None,
+        sample: str = "",
+        correct: bool = False,
+    ) -> Document:
+        """Attach a later measurement to a trial; returns the trial.
+
+        Args:
+            campaign: Which campaign.
+            number: Which trial.
+            observables: Names; several where one file gives several values.
+            file: Name of the file of evidence.
+            data: Its bytes.
+            note: Why, or what is to be known of it.
+            stated: `{value, unit, se}` of the one observable; None where the file is read.
+            technique: How it was measured; the campaign file's own word where it is empty.
+            measured_at: When, ISO 8601 with its offset from UTC.
+            sample: Which sample, as the label on it says.
+            correct: Values of the station itself are replaced.
+        """
+        body: Document = {
+            "observables": list(observables),
+            "file": {"name": file, "base64": base64.b64encode(data).decode()},
+            "note": note,
+            "technique": technique,
+            "sample": sample,
+            "correct": correct,
+        }
+        body |= {} if stated is None else {"stated": dict(stated)}
+        body |= {} if measured_at is None else {"measured_at": measured_at}
+        place = ("campaigns", campaign, "trials", str(number), "attachments")
+        return self._post(*place, body=body, key=True, timeout=max(self._timeout, UPLOAD))
 
     def _decide(self, campaign: str, number: int, what: str, body: Document) -> Document:
         place = ("campaigns", campaign, "trials", str(number), what)
