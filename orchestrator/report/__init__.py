@@ -6,6 +6,7 @@ from pathlib import Path
 
 from orchestrator.errors import InputRefusedError
 from orchestrator.ledger import Ledger
+from orchestrator.report._attached import attached
 from orchestrator.report._calibration import calibration
 from orchestrator.report._convergence import convergence
 from orchestrator.report._films import films
@@ -82,6 +83,7 @@ def sections(record: Record) -> list[Section]:
         series(record),
         timeline(record),
         trials(record),
+        attached(record),
         provenance(record),
     ]
     return [part for part in parts if part is not None]

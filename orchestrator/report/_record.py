@@ -9,7 +9,9 @@ from agents import Continuous, Fixed, Objective, Parameter
 from instruments import InstrumentError, Series
 from orchestrator.campaign import (
     Campaign,
+    LaterObservable,
     Outcome,
+    attachable,
     best_trial,
     from_resolved,
     pareto_trials,
@@ -77,8 +79,7 @@ class Record:
         if wanted:
             return list(wanted)
         seen = {name for t in self.trials for name in t.observables}
-        declared = [str(o["name"]) for o in self.row.station_description["observables"]]
-        return [name for name in declared if name in seen]
+        return [name for name in self._known() if name in seen]
 
     def wishes(self, observable: str) -> list[Objective]:
         """The objectives on one observable."""
@@ -90,19 +91,21 @@ class Record:
 
     def unit(self, observable: str) -> str:
         """The declared unit of an observable."""
-        return str(self._declared(observable).get("unit", ""))
+        known = self._known().get(observable)
+        return "" if known is None else known.unit
 
     def description(self, observable: str) -> str:
-        """What the station says that an observable is."""
-        return str(self._declared(observable).get("description", ""))
+        """What the station, or the campaign file, says that an observable is."""
+        known = self._known().get(observable)
+        return "" if known is None else known.description
 
     def spectral(self, observable: str) -> bool:
         """Whether an observable is a position on the light axis."""
-        return bool(self._declared(observable).get("spectral", False))
+        known = self._known().get(observable)
+        return known is not None and known.spectral
 
-    def _declared(self, observable: str) -> Mapping[str, object]:
-        declared = self.row.station_description["observables"]
-        return next((o for o in declared if o["name"] == observable), {})
+    def _known(self) -> dict[str, LaterObservable]:
+        return attachable(self.row.station_description, self.row.resolved)
 
     def ranked(self, count: int) -> list[int]:
         """Numbers of the best trials, best first."""
