@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -214,6 +215,20 @@ class AgentConformance:
             for i, t in enumerate(past)
         ]  # fmt: skip
         _assert_sound(space, agent.propose(space, OBJECTIVES, thinned, 2, 5), 2)
+
+    @pytest.mark.parametrize("known", [0, 1, 4])
+    def test_values_may_come_later(
+        self, agent: Agent, space: Space, past: list[PastTrial], known: int
+    ) -> None:
+        """Of an objective whose values come days later, only some trials have one yet."""
+        later = (*OBJECTIVES[:2], replace(OBJECTIVES[2], later=True))
+        history = [
+            replace(t, observables={k: o for k, o in t.observables.items() if k != "brightness"})
+            if i >= known
+            else t
+            for i, t in enumerate(past)
+        ]
+        _assert_sound(space, agent.propose(space, later, history, 2, 5), 2)
 
     def test_replicates_are_a_history(self, agent: Agent, space: Space) -> None:
         """The same recipe with the same values over and over."""

@@ -82,7 +82,8 @@ def resolve_later(
             report(f"{where}: is declared twice; keep one")
         if problem := _unit_problem(item):
             report(f"{where}: {problem}")
-        found[item.name] = LaterObservable(**item.model_dump())
+        light = item.spectral or item.reader == "emission_peak"
+        found[item.name] = LaterObservable(**item.model_dump() | {"spectral": light})
     return tuple(found.values())
 
 
@@ -92,7 +93,7 @@ def _unit_problem(item: LaterItem) -> str:
         if item.reader == "relative_spread":
             convert(1.0, "dimensionless", item.unit)
         if item.reader == "emission_peak":
-            convert(500.0, "nm", item.unit, spectral=True)
+            convert(500.0, item.unit, "nm", spectral=True)
     except UnitError as error:
         return str(error)
     return ""

@@ -157,10 +157,10 @@ def _photon(quantity: pint.Quantity[float], unit: str, declared: str) -> float:
         raise UnitError(f"a wavelength or photon energy must be positive, but got {quantity}")
     if quantity.check("[energy]"):
         wavelength = PLANCK_TIMES_LIGHT / quantity.to("eV").magnitude
-        return float(ureg.Quantity(wavelength, "nm").to(declared).magnitude)
+        return _to(ureg.Quantity(wavelength, "nm"), _unit(declared), unit, declared)
     if quantity.check("[length]"):
         energy = PLANCK_TIMES_LIGHT / quantity.to("nm").magnitude
-        return float(ureg.Quantity(energy, "eV").to(declared).magnitude)
+        return _to(ureg.Quantity(energy, "eV"), _unit(declared), unit, declared)
     raise UnitError(_wrong_dimension(unit, declared))
 
 
