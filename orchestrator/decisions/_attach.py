@@ -209,7 +209,7 @@ def _is_recorded(ledger: Ledger, row: CampaignRow, event: TrialObserved) -> bool
     latest: dict[str, TrialObserved] = {}
     for found in ledger.events_of(row.id, (TrialObserved.TYPE,), event.trial):
         known = found.read()
-        if not isinstance(known, TrialObserved):
+        if not isinstance(known, TrialObserved) or known.trial != event.trial:
             continue
         latest |= dict.fromkeys(known.observables, known)
         kept = ledger.time() - datetime.fromisoformat(found.at) <= KEPT

@@ -49,7 +49,7 @@ def test_launch_list_show_and_trials_have_the_contract_s_shapes(run: Run, small:
     assert (launched["trials"], launched["completed"]) == (4, 4)
     best = launched["best"]
     assert set(best) == {"trial", "recipe", "observables"}
-    assert set(best["observables"]["plqy"]) == {"value", "unit", "se"}
+    assert set(best["observables"]["plqy"]) == {"value", "unit", "se", "method"}
     assert best["recipe"]["flow_velocity"]["unit"] == "mm/s"
     assert isinstance(best["recipe"]["halide_salt"], str)
     assert "trial 4 of 4" in err
