@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,14 +13,15 @@ from orchestrator.campaign import check_campaign
 from orchestrator.decisions import attach_measurement
 from orchestrator.documents import attachments
 from orchestrator.errors import InputRefusedError, TransitionError
-from orchestrator.ledger import Ledger, check_integrity
+from orchestrator.ledger import Ledger, check_integrity, upgrade
 from orchestrator.loop import Planner, create_campaign, drive, history
 from orchestrator.replay import fork_campaign, verify_campaign, view_campaign
 from tests.attached.campaigns import LATER, created_with_later, seen, sizes, stated
 from tests.loop.campaigns import Silent
 from tests.records import completed, measured, proposed, run_trial
+from tests.report import stories
 
-APPEND = Ledger.append
+FIXTURES = Path(__file__).parents[1] / "ledger" / "fixtures"
 
 
 @pytest.fixture
@@ -171,7 +173,7 @@ def test_values_come_in_beside_the_running_loop(database: str) -> None:
 
 
 def test_a_value_that_comes_while_the_agent_thinks_is_seen_or_comes_after(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A proposal is what follows from the events before it, whenever somebody else writes."""
     think = Planner.propose
@@ -239,7 +241,7 @@ def test_a_fork_carries_the_values_and_asks_the_stop_rules_anew(
     assert isinstance(old, ev.TrialObserved) and old.origin["actor"] == "person"
 
 
-def test_a_paused_campaign_that_reached_its_target_meanwhile_finishes(tmp_path: Any) -> None:
+def test_a_paused_campaign_that_reached_its_target_meanwhile_finishes(tmp_path: Path) -> None:
     with Ledger.open(f"sqlite:///{tmp_path}/x.db") as ledger:
         document = {**LATER, "approval": True, "batch": 2}
         campaign = create_campaign(ledger, check_campaign(document))
@@ -256,10 +258,34 @@ def test_a_paused_campaign_that_reached_its_target_meanwhile_finishes(tmp_path: 
         assert verify_campaign(ledger, campaign).findings == []
 
 
-def test_waiting_for_values_is_no_lack_of_improvement(tmp_path: Any) -> None:
+def test_waiting_for_values_is_no_lack_of_improvement(tmp_path: Path) -> None:
     with Ledger.open(f"sqlite:///{tmp_path}/x.db") as ledger:
         document = {**LATER, "stop": {"no_improvement": 2}}
         campaign = create_campaign(ledger, check_campaign(document))
         drive(ledger, campaign, Silent())
         row = ledger.campaign(campaign)
         assert (row.stop_reason, len(ledger.trials(campaign))) == ("budget_spent", 4)
+
+
+def test_a_record_of_the_first_schema_takes_values_once_it_is_upgraded(tmp_path: Path) -> None:
+    copy = tmp_path / "old.db"
+    copy.write_bytes((FIXTURES / "v0_1_0.db").read_bytes())
+    upgrade(f"sqlite:///{copy}")
+    with Ledger.open(f"sqlite:///{copy}") as ledger:
+        campaign = ledger.campaign("record").id
+        with pytest.raises(InputRefusedError, match="has no 'tem_size'; it has peak"):
+            attach_measurement(ledger, campaign, 1, seen())
+        attach_measurement(ledger, campaign, 1, stated("peak", 520.5, se=0.2, correct=True))
+        assert ledger.trial(campaign, 1).observables["peak"].value == 520.5
+        assert check_integrity(ledger, campaign).findings == []
+
+
+def test_values_of_imported_records_can_be_corrected(tmp_path: Path) -> None:
+    """They hold no station, so nothing but the value itself is checked again."""
+    with Ledger.open(f"sqlite:///{tmp_path}/x.db") as ledger:
+        campaign = stories.imported(ledger)
+        name = next(iter(ledger.trial(campaign, 1).observables))
+        unit = ledger.trial(campaign, 1).observables[name].unit
+        attach_measurement(ledger, campaign, 1, stated(name, 1.5, unit=unit, correct=True))
+        found = verify_campaign(ledger, campaign)
+        assert found.findings == [] and found.observables_checked == 1
