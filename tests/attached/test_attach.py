@@ -13,10 +13,12 @@ from orchestrator.campaign import check_campaign
 from orchestrator.decisions import attach_measurement
 from orchestrator.documents import attachments
 from orchestrator.errors import InputRefusedError, TransitionError
+from orchestrator.fleet import Fleet, ServedLoop, proposed_step
 from orchestrator.ledger import Ledger, check_integrity, upgrade
 from orchestrator.loop import Planner, create_campaign, drive, history
 from orchestrator.replay import fork_campaign, verify_campaign, view_campaign
 from tests.attached.campaigns import LATER, created_with_later, seen, sizes, stated
+from tests.fleet.labs import Bench, register
 from tests.loop.campaigns import Silent
 from tests.records import completed, measured, proposed, run_trial
 from tests.report import stories
@@ -289,3 +291,30 @@ def test_values_of_imported_records_can_be_corrected(tmp_path: Path) -> None:
         attach_measurement(ledger, campaign, 1, stated(name, 1.5, unit=unit, correct=True))
         found = verify_campaign(ledger, campaign)
         assert found.findings == [] and found.observables_checked == 1
+
+
+def test_a_served_loop_asks_anew_when_a_value_came_while_the_agent_thought(
+    tmp_path: Path,
+) -> None:
+    with Ledger.open(f"sqlite:///{tmp_path}/x.db") as ledger:
+        checked = check_campaign({**LATER, "budget": {"trials": 3}})
+        campaign = create_campaign(ledger, checked, dispatch="fleet", start=True)
+        fleet = Fleet(ledger)
+        register(fleet)
+        bench, asked = Bench(fleet), []
+
+        def propose(row: Any, trials: Any, step: int, first: int, n: int) -> Any:
+            made = proposed_step(row, trials, step, first, n)
+            asked.append(step)
+            for trial in trials:
+                if "tem_size" not in trial.observables:
+                    attach_measurement(ledger, campaign, trial.number, seen(data=sizes(12.0)))
+            return made
+
+        with ledger.acquire(campaign) as ownership:
+            loop = ServedLoop(ledger, campaign, ownership.token, propose)
+            while loop.tick() or bench.once():
+                pass
+        assert ledger.campaign(campaign).state == "finished"
+        assert asked == [1, 2, 2, 3, 3], "each later step is asked for once more"
+        assert verify_campaign(ledger, campaign).findings == []
