@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -10,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from agents import Objective, Space, create_agent
 from agents.errors import AgentError
 from instruments import InstrumentError, StationDescription, create_station
+from instruments.stores import declared_stocks
 from orchestrator.campaign._file import (
     DEFAULTS,
     FIELDS,
@@ -22,6 +24,7 @@ from orchestrator.campaign._file import (
     StopItem,
 )
 from orchestrator.campaign._later import LaterItem, LaterObservable, resolve_later
+from orchestrator.campaign._matter import MatterBudget, read_matter
 from orchestrator.campaign._model import Campaign
 from orchestrator.campaign._objectives import resolve_objectives
 from orchestrator.campaign._space import resolve_space
@@ -64,11 +67,12 @@ def check_campaign(
                 f"batch: {station.name} takes at most {station.max_batch} recipes at once, "
                 f"but got {values['batch']}"
             )
+    matter = _matter(values["budget"], values["station"], problems.append)
     _agent(values["agent"], problems.append)
     _stop(values["stop"], objective_items, problems.append)
     if problems:
         raise InputRefusedError(problems)
-    return _build(document, values, space, objectives, later)
+    return replace(_build(document, values, space, objectives, later), matter=matter)
 
 
 def _fields(document: Mapping[str, Any], report: Report) -> dict[str, Any]:
@@ -130,6 +134,17 @@ def _station(
     except InstrumentError as error:
         report(f"station: {error}")
         return None
+
+
+def _matter(item: BudgetItem | None, station: str | None, report: Report) -> MatterBudget:
+    """Return what the budget says of matter and money."""
+    if item is None or not (item.stocks or item.species or item.money):
+        return MatterBudget()
+    try:
+        declared = declared_stocks(create_station(station or ""))
+    except InstrumentError:  # named already, or declared by a file: it draws from nothing
+        declared = ()
+    return read_matter(item.stocks, item.species, item.money, declared, report)
 
 
 def _agent(item: AgentItem | None, report: Report) -> None:

@@ -131,15 +131,18 @@ class AgentItem(BaseModel):
 
 
 class BudgetItem(Item):
-    """How much may be spent: trials, and hours on the station's clock."""
+    """How much may be spent: trials, hours on the station's clock, matter and money."""
 
     trials: int | None = Field(default=None, ge=1, le=100_000, strict=True)
     hours: Number | None = Field(default=None, gt=0)
+    stocks: dict[str, str] = {}
+    species: dict[str, str] = {}
+    money: str | None = None
 
     @model_validator(mode="after")
     def _something(self) -> BudgetItem:
         if self.trials is None and self.hours is None:
-            raise ValueError("a budget needs trials, hours or both")
+            raise ValueError("a budget needs trials, hours or both, besides matter and money")
         return self
 
 

@@ -19,6 +19,7 @@ from agents import (
     Value,
 )
 from orchestrator.campaign._later import LaterObservable
+from orchestrator.campaign._matter import MatterBudget
 
 _KINDS: dict[str, type[Continuous] | type[Categorical] | type[Fixed]] = {
     "continuous": Continuous,
@@ -41,6 +42,7 @@ class Campaign:
         confidence: Of the target stop rule, or None without one.
         in_doubt: What becomes of an interrupted trial, or None for the station's own policy.
         labs: The labs whose workers may run its trials; empty means any.
+        matter: What it may draw of stocks, and what that may cost.
     """
 
     declared: Mapping[str, Any]
@@ -62,6 +64,7 @@ class Campaign:
     seed: int = 0
     labs: tuple[str, ...] = ()
     observables: tuple[LaterObservable, ...] = ()
+    matter: MatterBudget = field(default_factory=MatterBudget)
 
     def resolved(self) -> dict[str, Any]:
         """Return the campaign as a JSON document that `from_resolved` takes."""
@@ -78,6 +81,7 @@ class Campaign:
         document["objectives"] = [asdict(o) for o in self.objectives]
         document["labs"] = list(self.labs)
         document["observables"] = [o.document() for o in self.observables]
+        document["matter"] = self.matter.document()
         return document
 
 
@@ -93,6 +97,7 @@ def from_resolved(declared: Mapping[str, Any], document: Mapping[str, Any]) -> C
     objectives = tuple(Objective(**o) for o in fields.pop("objectives"))
     fields["labs"] = tuple(fields.get("labs", ()))
     fields["observables"] = tuple(LaterObservable(**o) for o in fields.get("observables", ()))
+    fields["matter"] = MatterBudget(**fields.get("matter", {}))
     return Campaign(
         declared=declared,
         space=Space(parameters, constraints, features=features),

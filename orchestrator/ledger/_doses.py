@@ -26,15 +26,16 @@ class DoseRow:
     doses: dict[str, DoseRecord]
 
 
-def dose_rows(ledger: Ledger, lab: str, campaign: str | None = None) -> list[DoseRow]:
-    """Return the rows of a lab (of one campaign), in the order in which they were recorded."""
+def dose_rows(ledger: Ledger, lab: str | None, campaign: str | None = None) -> list[DoseRow]:
+    """Return the rows of a lab or of any, of one campaign or all, in the order of recording."""
     c, made = t.dose.c, t.event.c
     query = (
         select(t.dose)
         .join(t.event, and_(made.campaign == c.campaign, made.seq == c.seq))
-        .where(c.lab == lab)
         .order_by(made.at, c.campaign, c.seq)
     )
+    if lab is not None:
+        query = query.where(c.lab == lab)
     if campaign is not None:
         query = query.where(c.campaign == campaign)
     with ledger.engine.connect() as connection:

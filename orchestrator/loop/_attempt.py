@@ -160,14 +160,17 @@ class Attempts:
 
     def planned(self, recipe: Mapping[str, Any]) -> dict[str, DoseRecord]:
         """Return the most that an attempt may draw, as its intent records it."""
-        needs = self._station.needs([recipe]) if isinstance(self._station, Consuming) else {}
-        return self.stores.planned(needs)
+        return self.stores.planned(self.needs([recipe]))
+
+    def needs(self, recipes: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
+        """Return the most that a run of these recipes may draw of each stock [µL]."""
+        return self._station.needs(recipes) if isinstance(self._station, Consuming) else {}
 
     def shortages(self, recipes: Sequence[Mapping[str, Any]]) -> list[str]:
         """Return why a run of these recipes cannot be finished; nothing where it can."""
         if not isinstance(self._station, Consuming):
             return []
-        return self.stores.shortages(self._station.needs(recipes), self._station.supplies())
+        return self.stores.shortages(self.needs(recipes), self._station.supplies())
 
     def measured(
         self, measurement: Measurement, number: int, attempt: int

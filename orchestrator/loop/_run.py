@@ -30,9 +30,10 @@ from orchestrator.loop._batch import (
     state_before,
 )
 from orchestrator.loop._history import history
+from orchestrator.loop._matter import MatterSpent
 from orchestrator.loop._propose import Planner, feasibility, make_agent
 from orchestrator.loop._settle import lost_too_often, policy_decision, unheeded_stop
-from orchestrator.loop._stop import room_in_budget, stop_decision
+from orchestrator.loop._stop import budget_spent, room_in_budget, stop_decision
 
 
 class Observer(Protocol):
@@ -89,6 +90,7 @@ class CampaignLoop:
 
     def __post_init__(self) -> None:
         self._attempts = Attempts(self.ledger, self.campaign_id, self.station, self.token)
+        self._matter = MatterSpent(self.ledger, self.campaign_id, self.campaign, self.station)
         infeasible = feasibility(self.station)
         self._planner = Planner(make_agent(self.campaign), self.campaign, infeasible)
 
@@ -213,9 +215,19 @@ class CampaignLoop:
         return self._run_batch(fresh_batch(fit))
 
     def _suffices(self, trials: Sequence[TrialRow]) -> bool:
-        """Pause where a run of these could not be finished with what there is of the stocks."""
+        """Tell whether a run of these can be finished with the stocks and within the budget.
+
+        Else nothing moves: the campaign is finished where its budget would be spent, and pauses
+        where a bottle does not suffice.
+        """
         self._attempts.settle_doses()
-        short = self._attempts.shortages([t.recipe for t in trials])
+        recipes = [t.recipe for t in trials]
+        if spent := self._matter.exceeded(self._attempts.needs(recipes)):
+            rows = self.ledger.trials(self.campaign_id)
+            self._abandon_open(rows)
+            self._rest(budget_spent(self.campaign, rows, spent))
+            return False
+        short = self._attempts.shortages(recipes)
         if short:
             numbers = ", ".join(str(t.number) for t in trials)
             reason = f"trial {numbers} could not be finished, so nothing was moved: "

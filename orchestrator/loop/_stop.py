@@ -51,6 +51,13 @@ def _awaits(campaign: Campaign, row: TrialRow) -> bool:
     return row.state == "completed" and not later <= row.observables.keys()
 
 
+def budget_spent(campaign: Campaign, rows: Sequence[TrialRow], detail: str) -> CampaignFinished:
+    """Return the event that finishes a campaign whose matter or money is spent."""
+    ended = sorted((r for r in rows if r.state in ENDED), key=lambda r: r.number)
+    best = best_trial(outcomes(ended), campaign.objectives, campaign.confidence)
+    return CampaignFinished(stop_reason="budget_spent", detail=detail, trial=best)
+
+
 def lab_hours(rows: Sequence[TrialRow]) -> float:
     """Return the station's clock [h] after the latest recorded trial."""
     return max((r.lab_time for r in rows if r.lab_time is not None), default=0.0) / 3600.0

@@ -6,6 +6,7 @@ import pytest
 
 from instruments import create_station
 from orchestrator.campaign import check_campaign
+from orchestrator.errors import InputRefusedError
 from orchestrator.events import StoresDeclared
 from orchestrator.inventory import correct_stock, empty_waste, read_inventory
 from orchestrator.ledger import Ledger, check_integrity, dose_rows
@@ -184,3 +185,37 @@ def test_a_plate_for_which_a_stock_falls_50_microlitres_short_is_refused(tmp_pat
         else:
             held = read_inventory(ledger, "north").holdings["oleic_acid", "A"]
             assert held.left_least == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("budget", "what"),
+    [
+        ({"stocks": {"lead_bromide": "0.45 mL"}}, "lead_bromide"),
+        ({"species": {"lead": "40 µmol"}}, "lead"),
+        ({"money": "0.02 EUR"}, "money"),
+    ],
+)
+def test_a_budget_of_matter_or_money_is_never_exceeded(tmp_path, budget, what):
+    price = {"price": {"value": 5e-5, "currency": "EUR"}}
+    lot = {"lot": "L1", "volume": 50_000.0, "details": price}
+    declared = StoresDeclared(lab="north", station="flow_synthesis", stocks={"lead_bromide": lot})
+    with Ledger.open(f"sqlite:///{tmp_path}/a.db") as ledger:
+        made, state = launched(ledger, declared, budget={"trials": 6, **budget})
+        row = ledger.campaign(made)
+        assert (state, row.stop_reason) == ("finished", "budget_spent")
+        last = ledger.events(made)[-1].read()
+        assert last.detail.startswith(f"{what}: ")
+        rows = ledger.trials(made)
+        assert 1 <= sum(r.state == "completed" for r in rows) < 6
+        drawn_most = read_inventory(ledger, "north").holdings["lead_bromide", "L1"].drawn_most
+        assert drawn_most <= 450.0
+
+
+def test_a_budget_names_stocks_and_species_of_the_station():
+    bad = {"trials": 6, "stocks": {"led": "1 mL"}, "species": {"lead": "1 mL"}, "money": "much"}
+    with pytest.raises(InputRefusedError) as refused:
+        check_campaign({**CAMPAIGN, "budget": bad})
+    said = "\n".join(refused.value.problems)
+    assert "budget.stocks.led" in said
+    assert "budget.species.lead" in said
+    assert "budget.money" in said
