@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
 
 # Assumed, because a micrograph of 4096 x 4096 pixels of 16 bit is half of it.
 LARGEST_EVIDENCE = 64 * 2**20
+LARGEST_TABLE = 8 * 2**20  # that is read: assumed, because it holds half a million sizes
 FEWEST = 2  # values from which a scatter can be told
 VERSION = "1"
 STATED = "stated@person"
-_HEADER = re.compile(r"^(?P<name>.*?)\s*(?:\[(?P<unit>[^\]]*)\])?$")
 Column = tuple[str, str, "NDArray[np.float64]"]
 
 
@@ -116,6 +115,11 @@ def _table(data: bytes) -> list[Column]:
     Raises:
         InputRefusedError: not such a table, or a cell that is no finite number.
     """
+    if len(data) > LARGEST_TABLE:
+        raise InputRefusedError(
+            f"a table must be at most {LARGEST_TABLE // 2**20} MiB long to be read, but has "
+            f"{len(data)} bytes; state the value with --value"
+        )
     try:
         text = data.decode("utf-8-sig")
         rows = [r for r in csv.reader(io.StringIO(text)) if any(c.strip() for c in r)]
@@ -142,10 +146,16 @@ def _table(data: bytes) -> list[Column]:
 def _column(place: int, rows: list[list[str]]) -> Column:
     import numpy as np
 
-    header = _HEADER.match(rows[0][place].strip())
-    assert header is not None  # noqa: S101 the pattern fits every text
     numbers = np.array([_number(r[place]) for r in rows[1:]], dtype=np.float64)
-    return header["name"], header["unit"] or "", numbers
+    return (*_heading(rows[0][place].strip()), numbers)
+
+
+def _heading(text: str) -> tuple[str, str]:
+    """Return name and unit of a header such as `edge [nm]`."""
+    if not text.endswith("]") or "[" not in text:
+        return text, ""
+    name, _, unit = text[:-1].rpartition("[")
+    return name.strip(), unit.strip()
 
 
 def _number(cell: str) -> float:

@@ -86,6 +86,15 @@ def test_units_of_the_header_are_converted() -> None:
     assert value.method == "mean@1"
 
 
+def test_an_odd_header_is_a_name_like_any_other() -> None:
+    """Line breaks, brackets and long blanks in a header are no reason to fail or to hang."""
+    for header in (b'"si\nze [nm]"', b"a]b [nm]", b"a" + b" " * 100_000 + b"b [nm]", b"[nm]"):
+        value = attached_values([SIZE], header + b"\n8\n10\n", "", None)[0]["tem_size"]
+        assert value.value == 9.0
+    with pytest.raises(InputRefusedError, match="a unit must be one that pint knows"):
+        attached_values([SIZE], b"size [nm]]\n8\n10\n", "", None)
+
+
 @pytest.mark.parametrize("reader", ["mean", "spread", "relative_spread"])
 def test_stated_errors_are_those_of_repeated_samples(reader: Any) -> None:
     """Of many samples of fifty, the estimates scatter as much as each says of itself."""
@@ -128,6 +137,8 @@ def test_a_spectrum_gives_its_peak_by_the_stations_own_fit() -> None:
         (b"\xff\xfe\x00", "comma-separated table in UTF-8"),
         (b"size [nm]\n", "at least 2 rows"),
         (b"size [nm]\n9\n", "at least 2 rows"),
+        (b"9\n" * (4 * 2**20 + 1), "at most 8 MiB"),
+        (b"a,b\0\n1,2\n3,4\n", "one column|comma-separated"),
         (b"size [nm]\n9\n8,7\n", "row 3 has 2"),
         (b"a,b\n1,2\n3,4\n", "one column"),
         (b"size [nm]\n9\nbroken\n", "row 2 below the header"),
