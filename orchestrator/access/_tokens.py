@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from orchestrator.access._scopes import Principal, check_scopes, granted
 from orchestrator.errors import InputRefusedError, NotFoundError, UnauthenticatedError
 from orchestrator.ledger import Ledger
+from orchestrator.ledger._statements import Prepared
 from orchestrator.ledger._tables import token as table
 
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
@@ -29,6 +30,7 @@ _NOBODY = "0" * 64
 _USED_STEP = timedelta(minutes=1)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LONGEST = timedelta(days=3650)
+_FIND = Prepared(select(table).where(table.c.id == bindparam("id")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,14 +188,18 @@ def authenticate(ledger: Ledger, text: str) -> Principal:
     shape = _SHAPE.fullmatch(text)
     if shape is None:
         raise UnauthenticatedError("a token has the form dotp_<8 characters>_<secret>")
-    with ledger.engine.connect() as connection:
-        query = select(table).where(table.c.id == shape[1])
-        found = connection.execute(query).mappings().first()
+    with ledger.reading() as cursor:  # every request comes by here
+        row = _FIND.run(cursor, ledger.engine.dialect, {"id": shape[1]}).fetchone()
+    found = None if row is None else dict(zip(table.c.keys(), row, strict=True))
     known = _NOBODY if found is None else str(found["hash"])
     same = hmac.compare_digest(known, _digest(shape[2]))
     if found is None or not same:
         raise UnauthenticatedError("the token is not known here; make one with `token create`")
-    row, now = _row(found), ledger.time()
+    return _valid(ledger, _row(found))
+
+
+def _valid(ledger: Ledger, row: TokenRow) -> Principal:
+    now = ledger.time()
     if row.revoked_at is not None:
         raise UnauthenticatedError(f"token {row.id} was revoked at {row.revoked_at}")
     if row.expires_at is not None and row.expires_at <= _stamp(now):

@@ -46,6 +46,34 @@ _TOKEN = select(t.owner.c.token).where(t.owner.c.campaign == bindparam("id"))
 _TRIAL = select(t.trial.c.state, t.trial.c.attempt).where(
     t.trial.c.campaign == bindparam("id"), t.trial.c.number == bindparam("number")
 )
+# Values by name on either database.
+_NAMED = sqlite.dialect(paramstyle="named")
+
+
+def _text_of(statement: Any, dialect: Dialect, columns: tuple[str, ...] | None) -> str:
+    names = None if columns is None else list(columns)
+    return str(cast(ClauseElement, statement).compile(dialect=dialect, column_keys=names))
+
+
+class Prepared:
+    """A statement that is compiled once for each kind of database, with values by name.
+
+    Args:
+        statement: What SQLAlchemy is to compile.
+        columns: Columns that an INSERT or UPDATE sets.
+    """
+
+    def __init__(self, statement: Any, columns: tuple[str, ...] | None = None) -> None:
+        self._statement, self._columns = statement, columns
+        self._texts: dict[str, str] = {}
+
+    def run(self, cursor: Any, dialect: Dialect, values: Row) -> Any:
+        """Execute it on a driver's cursor, and return the cursor."""
+        text = self._texts.get(dialect.name)
+        if text is None:
+            named = _NAMED if dialect.name == "sqlite" else dialect
+            text = self._texts[dialect.name] = _text_of(self._statement, named, self._columns)
+        return cursor.execute(text, values)
 
 
 class Statements:
@@ -53,7 +81,7 @@ class Statements:
 
     def __init__(self, dialect: Dialect) -> None:
         self._sqlite = dialect.name == "sqlite"
-        self._dialect = sqlite.dialect(paramstyle="named") if self._sqlite else dialect
+        self._dialect = _NAMED if self._sqlite else dialect
         self._insert_of = sqlite.insert if self._sqlite else postgresql.insert
         self._head, self._token, self._trial = map(self._compile, (_HEAD, _TOKEN, _TRIAL))
         self._event = self._compile(self._insert_of(t.event))
@@ -65,10 +93,7 @@ class Statements:
         self._merged: dict[tuple[Any, ...], str] = {}
 
     def _compile(self, statement: Any, columns: tuple[str, ...] | None = None) -> str:
-        names = None if columns is None else list(columns)
-        return str(
-            cast(ClauseElement, statement).compile(dialect=self._dialect, column_keys=names)
-        )
+        return _text_of(statement, self._dialect, columns)
 
     def head(self, cursor: Any, campaign: str) -> tuple[str, int, str] | None:
         """Lock a campaign's row; return its state, count of events, and last hash."""
@@ -184,13 +209,20 @@ def _update(table: Table) -> Any:
 def read_cursor(engine: Engine) -> Iterator[Any]:
     """Give a driver's cursor for reading; nothing is locked.
 
+    Every statement is its own transaction, which at the isolation that PostgreSQL has unasked
+    sees the same as statements of one would, and spares a BEGIN and a ROLLBACK on the way.
+
     Raises:
         StorageError: the database refused or could not be reached.
     """
     try:
         connection = engine.raw_connection()
         try:
-            yield connection.cursor()
+            if engine.dialect.name == "sqlite":
+                yield connection.cursor()
+                return
+            with _each_by_itself(connection.driver_connection):
+                yield connection.cursor()
         finally:
             connection.close()
     except engine.dialect.loaded_dbapi.Error as error:
@@ -198,6 +230,17 @@ def read_cursor(engine: Engine) -> Iterator[Any]:
             f"the database must be readable, but refused: {error}; look at it with "
             "`dotpilot doctor`"
         ) from error
+
+
+@contextmanager
+def _each_by_itself(connection: Any) -> Iterator[None]:
+    """Let a connection of psycopg commit every statement at once."""
+    connection.autocommit = True
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.autocommit = False
 
 
 @contextmanager
