@@ -1,6 +1,6 @@
 """Who may do what: tokens with scopes, the trail of what they changed, and answers kept by key."""
 
-from orchestrator.access._audit import AuditRow, audit_page, record_use
+from orchestrator.access._audit import AuditRow, audit_page, record_use, record_within
 from orchestrator.access._idempotency import KEPT, Answer, KeyStore
 from orchestrator.access._scopes import SCOPES, Principal, check_scopes, granted
 from orchestrator.access._tokens import (
@@ -29,6 +29,7 @@ __all__ = [
     "granted",
     "parse_lifetime",
     "record_use",
+    "record_within",
     "revoke_token",
     "token_rows",
 ]

@@ -8,7 +8,11 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from orchestrator.ledger import Ledger
+from orchestrator.ledger._statements import Prepared
 from orchestrator.ledger._tables import audit as table
+
+_COLUMNS = ("at", "actor", "action", "target", "status", "detail")
+_ADD = Prepared(insert(table).inline(), _COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,20 @@ def record_use(
     ledger: Ledger, actor: str, action: str, target: str, status: int = 0, detail: str = ""
 ) -> None:
     """Add a row to the trail."""
+    with ledger.writing() as cursor:
+        record_within(cursor, ledger, actor, action, target, status, detail)
+
+
+def record_within(
+    cursor: Any,
+    ledger: Ledger,
+    actor: str,
+    action: str,
+    target: str,
+    status: int = 0,
+    detail: str = "",
+) -> None:
+    """Add a row to the trail in the transaction of what it tells: both happen, or neither."""
     values = {
         "at": ledger.now(),
         "actor": actor,
@@ -40,8 +58,7 @@ def record_use(
         "status": status,
         "detail": detail,
     }
-    with ledger.engine.connect().execution_options(write=True) as connection, connection.begin():
-        connection.execute(insert(table).values(**values))
+    _ADD.run(cursor, ledger.engine.dialect, values)
 
 
 def audit_page(ledger: Ledger, before: int | None, limit: int) -> list[AuditRow]:

@@ -14,14 +14,14 @@ from starlette.concurrency import run_in_threadpool
 
 from orchestrator.access import Answer, Principal, authenticate, record_use
 from orchestrator.api._problems import RequestError
-from orchestrator.api._service import Service
+from orchestrator.api._service import Service, Use
 from orchestrator.errors import ForbiddenError, UnauthenticatedError
 
 CHANGES = ("POST", "PUT", "PATCH", "DELETE")
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 _KEPT_HEADERS = ("etag", "location", "content-type")
 _GREATEST_KEY = 200
-_AT_ONCE = 2**16  # bytes that are read in the time of a few requests [B]
+AT_ONCE = 2**16  # bytes that are read in the time of a few requests [B]
 
 
 class StrictRequest(Request):
@@ -36,7 +36,7 @@ class StrictRequest(Request):
         if hasattr(self, "_json"):
             return self._json
         raw = await self.body()
-        if len(raw) > _AT_ONCE:  # spectra: everybody else is served meanwhile
+        if len(raw) > AT_ONCE:  # spectra: everybody else is served meanwhile
             self._json = await run_in_threadpool(read_json, raw)
         else:
             self._json = read_json(raw)
@@ -85,7 +85,8 @@ class GuardedRoute(APIRoute):
             service: Service = request.app.state.service
             strict = StrictRequest(request.scope, request.receive)
             if scope is not None:
-                strict.state.principal = await _admit(service, strict, scope, lab)
+                who = strict.state.principal = await _admit(service, strict, scope, lab)
+                strict.state.use = Use(service.ledger, who.actor, strict.method, strict.url.path)
             if has_body:
                 await _check_body(strict)
             if keyed and (key := _key(strict)) is not None:
@@ -131,7 +132,7 @@ async def _identify(service: Service, request: Request) -> Principal:
     scheme, _, text = given[0].partition(" ")
     if scheme.lower() != "bearer":
         raise UnauthenticatedError(f"the scheme must be Bearer, but is {scheme[:20]!r}")
-    return await run_in_threadpool(authenticate, service.ledger, text.strip())
+    return await service.briefly(authenticate, service.ledger, text.strip())
 
 
 async def _check_body(request: Request) -> None:
@@ -182,9 +183,9 @@ async def _once(service: Service, request: Request, key: str, inner: Handler) ->
 
 async def _note(service: Service, request: Request, answer: Response) -> None:
     who: Principal | None = getattr(request.state, "principal", None)
-    if who is not None and answer.status_code < 400:
-        detail = answer.headers.get("location", "")
-        await _trail(service, who, request, answer.status_code, detail)
+    if who is None or answer.status_code >= 400 or request.state.use.written:
+        return
+    await _trail(service, who, request, answer.status_code, answer.headers.get("location", ""))
 
 
 async def _trail(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from orchestrator.access import Principal
+from orchestrator.api._guard import AT_ONCE
 from orchestrator.api._models import (
     FailureRequest,
     HeartbeatRequest,
@@ -17,9 +19,9 @@ from orchestrator.api._models import (
     ResultRequest,
     ReturnRequest,
 )
-from orchestrator.api._service import OFFERS, At, Name, Service, Who, answer
+from orchestrator.api._service import OFFERS, At, Name, Service, Trail, Who, answer
 from orchestrator.errors import ForbiddenError, NotFoundError
-from orchestrator.fleet import Failure, Lease, WorkerRegistration, WorkerRow
+from orchestrator.fleet import Failure, WorkerRegistration, WorkerRow
 
 # What the watch on offers may miss is found by then at the latest.
 _ASK_AGAIN_S = 2.0
@@ -36,16 +38,14 @@ def _of_lab(who: Principal, lab: str | None, what: str) -> None:
         raise ForbiddenError(f"{what} is of another lab than {who.lab!r}, which this token is for")
 
 
-def _lease(at: Service, who: Principal, identifier: str) -> Lease:
-    """Return a lease that the caller may speak of; others do not exist for a bound token.
+def _check_lease(at: Service, who: Principal, identifier: str) -> None:
+    """Refuse a bound token the leases of other labs: they do not exist for it.
 
     Raises:
         NotFoundError: no such lease, or one of another lab.
     """
-    found = at.fleet.lease(identifier)
-    if who.lab is not None and found.lab != who.lab:
-        raise NotFoundError(f"there is no lease {identifier!r}")
-    return found
+    if who.lab is not None and at.fleet.lab_of(identifier) != who.lab:
+        raise NotFoundError(f"there is no lease {identifier}")
 
 
 def _worker(at: Service, name: str) -> WorkerRow:
@@ -79,14 +79,18 @@ def put_worker(at: At, who: Who, w: Name, body: WorkerRegistration) -> Response:
     return answer(row.document() | times)
 
 
-async def take_lease(request: Request, at: At, who: Who, body: LeaseRequest) -> Response:
+async def take_lease(
+    request: Request, at: At, who: Who, use: Trail, body: LeaseRequest
+) -> Response:
     """Give a worker the oldest offer that fits it, waiting for one if asked to."""
-    worker = await run_in_threadpool(_worker, at, body.worker)
-    _of_lab(who, worker.lab, f"worker {body.worker!r}")
+    if who.lab is not None:  # for anybody else the grant itself knows whether there is a worker
+        worker = await at.briefly(_worker, at, body.worker)
+        _of_lab(who, worker.lab, f"worker {body.worker!r}")
+    grant = partial(at.fleet.grant, also=use.within)
     time = asyncio.get_running_loop().time
     end = time() + body.wait_s
     while True:
-        found = await run_in_threadpool(at.fleet.grant, body.worker, body.lease_s, body.campaign)
+        found = await at.briefly(grant, body.worker, body.lease_s, body.campaign)
         if found is not None:
             return answer(found.document())
         left = end - time()
@@ -110,30 +114,53 @@ def list_leases(
 
 def show_lease(at: At, who: Who, l: Name) -> Response:  # noqa: E741 as in the path
     """Show a lease."""
-    return answer(_lease(at, who, l).document())
+    _check_lease(at, who, l)
+    return answer(at.fleet.lease(l).document())
 
 
-def heartbeat(at: At, who: Who, l: Name, body: HeartbeatRequest) -> Response:  # noqa: E741
+async def heartbeat(
+    at: At,
+    who: Who,
+    l: Name,  # noqa: E741
+    body: HeartbeatRequest,
+) -> Response:
     """Keep a lease; the answer says whether to break off or to begin nothing further."""
-    _lease(at, who, l)
-    found = at.fleet.heartbeat(l, body.fence, body.progress, body.lease_s)
-    return answer(asdict(found))
+
+    def beat() -> Response:
+        _check_lease(at, who, l)
+        found = at.fleet.heartbeat(l, body.fence, body.progress, body.lease_s)
+        return answer(asdict(found))
+
+    return await at.briefly(beat)
 
 
-def put_result(at: At, who: Who, l: Name, body: ResultRequest) -> Response:  # noqa: E741
+async def put_result(
+    request: Request,
+    at: At,
+    who: Who,
+    use: Trail,
+    l: Name,  # noqa: E741
+    body: ResultRequest,
+) -> Response:
     """Record what a run brought back; the same again is answered alike."""
-    _lease(at, who, l)
-    return answer(asdict(at.fleet.result(l, body.fence, body.results)))
+
+    def put() -> Response:
+        _check_lease(at, who, l)
+        found = at.fleet.result(l, body.fence, body.results, also=use.within)
+        return answer(asdict(found))
+
+    small = len(await request.body()) <= AT_ONCE
+    return await (at.briefly(put) if small else run_in_threadpool(put))
 
 
-def fail_lease(at: At, who: Who, l: Name, body: FailureRequest) -> Response:  # noqa: E741
+def fail_lease(at: At, who: Who, use: Trail, l: Name, body: FailureRequest) -> Response:  # noqa: E741
     """Record how a run ended without a result."""
-    _lease(at, who, l)
+    _check_lease(at, who, l)
     failure = Failure(**body.model_dump(exclude={"fence"}))
-    return answer(asdict(at.fleet.fail(l, body.fence, failure)))
+    return answer(asdict(at.fleet.fail(l, body.fence, failure, also=use.within)))
 
 
-def return_lease(at: At, who: Who, l: Name, body: ReturnRequest) -> Response:  # noqa: E741
+def return_lease(at: At, who: Who, use: Trail, l: Name, body: ReturnRequest) -> Response:  # noqa: E741
     """Give a lease back: nothing was moved."""
-    _lease(at, who, l)
-    return answer(asdict(at.fleet.give_back(l, body.fence, body.reason)))
+    _check_lease(at, who, l)
+    return answer(asdict(at.fleet.give_back(l, body.fence, body.reason, also=use.within)))

@@ -6,12 +6,15 @@ import base64
 import binascii
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import Depends, Path, Query, Request, Response
 
-from orchestrator.access import KeyStore, Principal
+from orchestrator.access import KeyStore, Principal, record_within
 from orchestrator.api._feed import Feed
 from orchestrator.api._problems import RequestError
 from orchestrator.api._session import SingleUser
@@ -21,7 +24,34 @@ from orchestrator.ledger import Ledger, event_counts, offer_mark
 
 OFFERS = "\noffers"  # no campaign has this identifier
 KEEPALIVE_S = 15.0  # proxies commonly close what is silent for 30 to 60 s
+# Threads for what takes milliseconds and comes from everybody: as many as the database has
+# connections to give. Beyond them threads fight over the interpreter, and nobody is sooner done.
+BRIEF = 8
 Json = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass
+class Use:
+    """A request's row in the audit trail, for whoever can write it with what it tells.
+
+    Attributes:
+        actor: Who asks.
+        action: HTTP method.
+        target: Path.
+        written: Whether the row is there.
+    """
+
+    ledger: Ledger
+    actor: str
+    action: str
+    target: str
+    written: bool = False
+
+    def within(self, cursor: Any) -> None:
+        """Write the row of a success in a transaction of the ledger's."""
+        record_within(cursor, self.ledger, self.actor, self.action, self.target, 200)
+        self.written = True
 
 
 @dataclass
@@ -37,11 +67,16 @@ class Service:
     fleet: Fleet = field(init=False)
     keys: KeyStore = field(init=False)
     feed: Feed = field(init=False)
+    brief: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(BRIEF))
 
     def __post_init__(self) -> None:
         self.keys = KeyStore(self.ledger)
         self.feed = Feed(self._news)
         self.fleet = Fleet(self.ledger, self.lease_s)
+
+    async def briefly(self, work: Callable[..., T], *given: Any) -> T:
+        """Do in a thread what takes a transaction or two, beside whatever takes long."""
+        return await run_sync(work, *given, limiter=self.brief)
 
     def _news(self, keys: frozenset[str]) -> dict[str, Any]:
         found: dict[str, Any] = dict(event_counts(self.ledger, keys - {OFFERS}))
@@ -50,18 +85,25 @@ class Service:
         return found
 
 
-def _service(request: Request) -> Service:
+# Coroutines, since the framework would send a plain function to a thread of its own.
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def _principal(request: Request) -> Principal:
+async def _principal(request: Request) -> Principal:
     who: Principal = request.state.principal
     return who
 
 
+async def _use(request: Request) -> Use:
+    use: Use = request.state.use
+    return use
+
+
 At = Annotated[Service, Depends(_service)]
 Who = Annotated[Principal, Depends(_principal)]
+Trail = Annotated[Use, Depends(_use)]
 # A reference to a campaign: identifier, its beginning, or a unique name.
 Campaign = Annotated[
     str, Path(alias="c", max_length=200, description="Identifier or unique name.")

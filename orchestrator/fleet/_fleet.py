@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from orchestrator.errors import ConflictError, NotFoundError, TransitionError
@@ -25,7 +25,6 @@ from orchestrator.events import (
 from orchestrator.fleet._models import (
     Failure,
     Heartbeat,
-    LateResult,
     Lease,
     LeaseAnswer,
     LeaseLostError,
@@ -34,15 +33,18 @@ from orchestrator.fleet._models import (
     WorkerRegistration,
     WorkerRow,
 )
+from orchestrator.fleet._reader import FleetReader
 from orchestrator.fleet._reported import read_results
-from orchestrator.fleet._rows import duration, failure_event, lease_of, results_digest, worker_of
-from orchestrator.fleet._statements import COLUMNS, EDGE, LeaseStatements, Row
+from orchestrator.fleet._rows import duration, failure_event, lease_of, results_digest
+from orchestrator.fleet._statements import COLUMNS, EDGE, Row
 from orchestrator.ledger import Chain, Ledger, encoded
 from orchestrator.loop import measured_event
 
 LEASE_S = 60.0
 PROGRESS = 4000  # characters; room for what a person knows before the rest comes
 UNDER_WAY = ("dispatched", "running")
+# What is to be written with a change, in its transaction: given the driver's cursor, once.
+Also = Callable[[Any], None]
 
 
 def new_id(letter: str) -> str:
@@ -50,13 +52,12 @@ def new_id(letter: str) -> str:
     return letter + secrets.token_hex(8)
 
 
-class Fleet:
+class Fleet(FleetReader):
     """The leases of one ledger; may be shared by threads."""
 
     def __init__(self, ledger: Ledger, lease_s: float = LEASE_S) -> None:
-        self.ledger = ledger
+        super().__init__(ledger)
         self.lease_s = lease_s
-        self._sql = LeaseStatements(ledger.engine.dialect)
 
     def register_worker(
         self, worker: str, registration: WorkerRegistration, token: str | None = None
@@ -87,14 +88,13 @@ class Fleet:
             self._sql.run(cursor, "worker", values)
         return self.workers(worker)[0]
 
-    def workers(self, worker: str | None = None) -> list[WorkerRow]:
-        """Return the workers (the one of this name), by lab and name."""
-        with self.ledger.reading() as cursor:
-            rows = self._sql.all(cursor, "workers", {"id": worker})
-        return [worker_of(row) for row in rows]
-
     def grant(
-        self, worker: str, lease_s: float | None = None, campaign: str | None = None
+        self,
+        worker: str,
+        lease_s: float | None = None,
+        campaign: str | None = None,
+        *,
+        also: Also | None = None,
     ) -> Lease | None:
         """Give a worker the oldest offer that fits it, with the intents of its trials.
 
@@ -102,6 +102,7 @@ class Fleet:
             worker: Who asks.
             lease_s: For how long [s].
             campaign: Of this campaign only.
+            also: Written with the grant.
 
         Returns:
             The lease, or None where nothing fits now.
@@ -122,7 +123,9 @@ class Fleet:
                     row = self._sql.one(cursor, "grant", values)
                     if row is None:
                         break
-                    return self._begin(cursor, row)
+                    lease = self._begin(cursor, row)
+                    _write(also, cursor)
+                    return lease
             except _StaleOfferError as stale:
                 self._drop(stale.lease)
             except _NotRunningError:
@@ -194,11 +197,13 @@ class Fleet:
             self._sql.run(cursor, "seen", {"id": columns["worker"]})
         return Heartbeat(float(expires_in), bool(columns["cancel"]), state != "running")
 
-    def result(self, lease: str, fence: int, results: Sequence[Result]) -> LeaseAnswer:
+    def result(
+        self, lease: str, fence: int, results: Sequence[Result], *, also: Also | None = None
+    ) -> LeaseAnswer:
         """Record what a lease's run brought back, once.
 
         The same results again are answered as the first time. Results with a stale fence are kept
-        as evidence.
+        as evidence. `also` is written with the results, the first time.
 
         Raises:
             LeaseLostError: a stale fence; the message names the evidence.
@@ -213,6 +218,7 @@ class Fleet:
             if row is not None:
                 station = self._station(cursor, row[1])
                 self._record(self._chain(cursor, row), row, results, station)
+                _write(also, cursor)
                 return LeaseAnswer("done", digest)
         found = self.lease(lease)
         if found.fence == fence and found.state == "done":
@@ -249,8 +255,10 @@ class Fleet:
             self._append(chain, lease.worker, event, arrays=encoded(arrays))
         chain.write()
 
-    def fail(self, lease: str, fence: int, failure: Failure) -> LeaseAnswer:
-        """Record how a lease ended without a result.
+    def fail(
+        self, lease: str, fence: int, failure: Failure, *, also: Also | None = None
+    ) -> LeaseAnswer:
+        """Record how a lease ended without a result; `also` is written with it, the first time.
 
         Raises:
             LeaseLostError: a stale fence, or a lease that ended or lapsed.
@@ -268,14 +276,17 @@ class Fleet:
                 chain.write()
                 if failure.kind == "stopped":
                     self._sql.run(cursor, "stopped", {"id": held.worker})
+                _write(also, cursor)
                 return LeaseAnswer("done", digest)
         found = self.lease(lease)
         if (found.fence, found.state) == (fence, "done") and self._digest_of(lease) == digest:
             return LeaseAnswer("done", digest)
         raise self._lost(lease, fence)
 
-    def give_back(self, lease: str, fence: int, reason: str) -> LeaseAnswer:
-        """Offer a lease again whose holder says that nothing moved.
+    def give_back(
+        self, lease: str, fence: int, reason: str, *, also: Also | None = None
+    ) -> LeaseAnswer:
+        """Offer a lease again whose holder says that nothing moved; `also` is written with it.
 
         Raises:
             LeaseLostError: a stale fence, or a lease that ended or lapsed.
@@ -292,6 +303,7 @@ class Fleet:
                     back = TrialApproved(trial=m.trial, attempt=m.attempt, reason=why)
                     self._append(chain, held.worker, back)
                 chain.write()
+                _write(also, cursor)
                 return LeaseAnswer("offered")
         raise self._lost(lease, fence)
 
@@ -326,34 +338,6 @@ class Fleet:
         )
         chain.append(doubt, at=self.ledger.now(), actor="fleet")
 
-    def lease(self, lease: str) -> Lease:
-        """Return a lease.
-
-        Raises:
-            NotFoundError: no such lease.
-        """
-        with self.ledger.reading() as cursor:
-            row = self._sql.one(cursor, "find", {"id": lease})
-            if row is None:
-                raise NotFoundError(f"there is no lease {lease}")
-            return self._lease(cursor, row)
-
-    def leases(self, campaign: str | None = None, worker: str | None = None) -> list[Lease]:
-        """Return leases, oldest first: all of a campaign, else those that are open."""
-        values = {"campaign": campaign, "worker": worker}
-        with self.ledger.reading() as cursor:
-            return [self._lease(cursor, r) for r in self._sql.all(cursor, "listed", values)]
-
-    def late_results(self, campaign: str, trial: int) -> list[LateResult]:
-        """Return the evidence that came too late for a trial, oldest first."""
-        values = {"campaign": campaign, "trial": trial}
-        with self.ledger.reading() as cursor:
-            rows = self._sql.all(cursor, "late_listed", values)
-        return [
-            LateResult(i, of, number, attempt, who, at, Result.model_validate_json(body))
-            for i, of, number, attempt, who, at, body in rows
-        ]
-
     def _keep_late(self, lease: Lease, results: Sequence[Result], digest: str) -> list[str]:
         kept = []
         with self.ledger.writing() as cursor:
@@ -383,25 +367,6 @@ class Fleet:
             f"{found.state} with fence {found.fence}; bring the station to its safe state"
         )
 
-    def _digest_of(self, lease: str) -> str | None:
-        with self.ledger.reading() as cursor:
-            row = self._sql.one(cursor, "find", {"id": lease})
-        return None if row is None else dict(zip(COLUMNS, row, strict=False))["digest"]
-
-    def _member(self, cursor: Any, campaign: str, trial: int) -> Row:
-        row = self._sql.one(cursor, "member", {"campaign": campaign, "number": trial})
-        if row is None:
-            raise NotFoundError(f"campaign {campaign} has no trial {trial}")
-        return row
-
-    def _lease(self, cursor: Any, row: Row) -> Lease:
-        """Return a lease as it is read, without a lock."""
-        campaign, members = row[1], json.loads(row[2])
-        found = {trial: self._member(cursor, campaign, trial) for trial, _ in members}
-        lab_seed = max(int(member[3]) for member in found.values())
-        recipes = {trial: member[0] for trial, member in found.items()}
-        return lease_of(row, recipes, lab_seed, self._restore(cursor, row))
-
     def _station(self, cursor: Any, campaign: str) -> Mapping[str, Any]:
         """Return the description of the station that a campaign was opened with."""
         row = self._sql.one(cursor, "station", {"campaign": campaign})
@@ -413,13 +378,6 @@ class Fleet:
 
     def _held(self, row: Row, chain: Chain, restore: Mapping[str, Any] | None = None) -> Lease:
         return lease_of(row, chain.recipes, chain.lab_seed, restore or {})
-
-    def _restore(self, cursor: Any, row: Row) -> Mapping[str, Any]:
-        """Return the state that a lab's station is to take up."""
-        columns = dict(zip(COLUMNS, row, strict=False))
-        key = {"campaign": columns["campaign"], "lab": columns["lab"]}
-        state = self._sql.one(cursor, "restore", key)
-        return json.loads(state[0]) if state else {}
 
     def _append(self, chain: Chain, worker: str | None, payload: Payload, **more: Any) -> None:
         chain.append(payload, at=self.ledger.now(), actor=f"worker {worker}", **more)
@@ -435,6 +393,11 @@ class _StaleOfferError(Exception):
 
 class _NotRunningError(Exception):
     """The campaign was paused between the pick and the lock."""
+
+
+def _write(also: Also | None, cursor: Any) -> None:
+    if also is not None:
+        also(cursor)
 
 
 def _state(chain: Chain, member: Member) -> str:

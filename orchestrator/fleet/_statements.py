@@ -74,6 +74,7 @@ _SQL = {
                     ORDER BY l.expires LIMIT 1 {{skip}})
         RETURNING {_SHOWN}, NULL""",
     "find": f"SELECT {_SHOWN}, expires - {{now}} FROM lease WHERE id = :id",
+    "lab": "SELECT lab FROM lease WHERE id = :id",
     "open": "SELECT id, members FROM lease WHERE campaign = :campaign "
     "AND state IN ('offered', 'leased')",
     "listed": f"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import Any
 
@@ -201,6 +202,60 @@ def test_a_bound_token_works_for_its_own_lab(lab: House) -> None:
         ("delft", ["hand"], ["bench"]), ("ghent", ["hers"], ["bench"]),
     ]  # fmt: skip
     assert [w["worker"] for w in lab.get("/v1/workers")["workers"]] == ["hand", "hers"]
+
+
+def test_another_lab_s_lease_cannot_be_told_from_one_that_never_was(lab: House) -> None:
+    lease = take(lab)["lease"]
+    ghent = lab.token("lab:execute", lab="ghent")
+
+    def told(name: str) -> str:
+        answer = lab.ask("POST", f"/v1/leases/{name}/heartbeat", {"fence": 1}, token=ghent)
+        assert answer.status_code == 404
+        return answer.text.replace(name, "LEASE")
+
+    assert told(lease) == told("l0000")
+
+
+def _trail(lab: House) -> list[str]:
+    rows = reversed(lab.get("/v1/audit?limit=500")["audit"])
+    return [f"{r['action']} {r['target']} {r['status']}" for r in rows if "leases" in r["target"]]
+
+
+def test_every_change_of_a_lease_leaves_one_row_in_the_trail(lab: House) -> None:
+    first, second = take(lab), take(lab)
+    assert lab.ask("POST", "/v1/leases", {"worker": "hand"}).status_code == 204
+    one, two = (f"/v1/leases/{x['lease']}" for x in (first, second))
+    for _ in range(2):  # carried out, then answered alike
+        assert lab.ask("PUT", f"{one}/result", result(first)).status_code == 200
+    assert lab.ask("POST", f"{two}/return", {"fence": second["fence"]}).status_code == 200
+    third = take(lab)
+    failed = {"fence": third["fence"], "kind": "failed", "reason": "clogged"}
+    assert lab.ask("POST", f"{two}/fail", failed).status_code == 200
+    grant = "POST /v1/leases 200"
+    assert _trail(lab) == [
+        grant, grant, f"PUT {one}/result 200", f"PUT {one}/result 200", f"POST {two}/return 200",
+        grant, f"POST {two}/fail 200",
+    ]  # fmt: skip
+
+
+def test_a_lease_changes_only_with_its_row_in_the_trail(
+    lab: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL)
+    lease = take(lab)
+    lab.token("admin")
+    with lab.ledger.engine.execution_options(write=True).begin() as connection:
+        connection.execute(text("ALTER TABLE audit RENAME TO away"))
+    path = f"/v1/leases/{lease['lease']}"
+    failed = {"fence": lease["fence"], "kind": "failed", "reason": "clogged"}
+    for method, target, body in (
+        ("POST", "/v1/leases", {"worker": "hand"}),
+        ("POST", f"{path}/fail", failed),
+        ("POST", f"{path}/return", {"fence": lease["fence"]}),
+        ("PUT", f"{path}/result", result(lease)),
+    ):
+        assert lab.ask(method, target, body).status_code == 503, target
+    assert [t.state for t in lab.ledger.trials("cbench")] == ["dispatched", "proposed"]
 
 
 def test_a_malformed_result_changes_nothing(lab: House) -> None:
