@@ -69,10 +69,8 @@ def _assemble(service: Service, silence_s: float = SILENCE_S) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service, app.state.metrics = service, Metrics(service)
-    router = APIRouter(route_class=GuardedRoute)
-    for route in ROUTES:
-        _add(router, route)
-    app.include_router(router)
+    for route in ROUTES:  # into the application's own router: an included one matches twice
+        _add(app.router, route)
     app.add_api_route("/openapi.json", _document, include_in_schema=False)
     if service.single_user is not None:
         app.add_api_route("/session", _session.session_form, include_in_schema=False)
@@ -106,6 +104,7 @@ def _add(router: APIRouter, route: Route) -> None:
         openapi_extra=extra,
         operation_id=route.handler.__name__,
         response_class=JSONResponse,
+        route_class_override=GuardedRoute,
     )
 
 
