@@ -68,7 +68,13 @@ def serve(
         app = create_app(ledger, single_user=person, lease_s=lease)
         if not no_loops:
             stack.enter_context(_loop_runner(ledger, lease, jobs, ray))
+        # the server raises the signal that ended it once more: loops are to let go all the same
+        stack.enter_context(on_signals(_interrupt))
         ApiServer(app, host, port, on_started=started).run()
+
+
+def _interrupt(name: str) -> None:
+    raise KeyboardInterrupt(name)
 
 
 def _refuse_taken(host: str, port: int) -> None:
