@@ -19,7 +19,7 @@ from orchestrator.api._models import (
     ResultRequest,
     ReturnRequest,
 )
-from orchestrator.api._service import OFFERS, At, Name, Service, Trail, Who, answer
+from orchestrator.api._service import OFFERS, At, Name, Service, Trail, Who, answer, parties
 from orchestrator.errors import ForbiddenError, NotFoundError
 from orchestrator.fleet import Failure, WorkerRegistration, WorkerRow
 
@@ -79,10 +79,9 @@ def put_worker(at: At, who: Who, w: Name, body: WorkerRegistration) -> Response:
     return answer(row.document() | times)
 
 
-async def take_lease(
-    request: Request, at: At, who: Who, use: Trail, body: LeaseRequest
-) -> Response:
+async def take_lease(request: Request, body: LeaseRequest) -> Response:
     """Give a worker the oldest offer that fits it, waiting for one if asked to."""
+    at, who, use = parties(request)
     if who.lab is not None:  # for anybody else the grant itself knows whether there is a worker
         worker = await at.briefly(_worker, at, body.worker)
         _of_lab(who, worker.lab, f"worker {body.worker!r}")
@@ -118,13 +117,9 @@ def show_lease(at: At, who: Who, l: Name) -> Response:  # noqa: E741 as in the p
     return answer(at.fleet.lease(l).document())
 
 
-async def heartbeat(
-    at: At,
-    who: Who,
-    l: Name,  # noqa: E741
-    body: HeartbeatRequest,
-) -> Response:
+async def heartbeat(request: Request, l: Name, body: HeartbeatRequest) -> Response:  # noqa: E741
     """Keep a lease; the answer says whether to break off or to begin nothing further."""
+    at, who, _ = parties(request)
 
     def beat() -> Response:
         _check_lease(at, who, l)
@@ -134,15 +129,9 @@ async def heartbeat(
     return await at.briefly(beat)
 
 
-async def put_result(
-    request: Request,
-    at: At,
-    who: Who,
-    use: Trail,
-    l: Name,  # noqa: E741
-    body: ResultRequest,
-) -> Response:
+async def put_result(request: Request, l: Name, body: ResultRequest) -> Response:  # noqa: E741
     """Record what a run brought back; the same again is answered alike."""
+    at, who, use = parties(request)
 
     def put() -> Response:
         _check_lease(at, who, l)

@@ -27,6 +27,7 @@ KEEPALIVE_S = 15.0  # proxies commonly close what is silent for 30 to 60 s
 # Threads for what takes milliseconds and comes from everybody: as many as the database has
 # connections to give. Beyond them threads fight over the interpreter, and nobody is sooner done.
 BRIEF = 8
+_ENCODER = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -101,6 +102,11 @@ async def _use(request: Request) -> Use:
     return use
 
 
+def parties(request: Request) -> tuple[Service, Principal, Use]:
+    """Return what dependencies give, for handlers asked so often that resolving them shows."""
+    return request.app.state.service, request.state.principal, request.state.use
+
+
 At = Annotated[Service, Depends(_service)]
 Who = Annotated[Principal, Depends(_principal)]
 Trail = Annotated[Use, Depends(_use)]
@@ -125,8 +131,7 @@ def answer(
         headers["ETag"] = f'"{etag}"'
     if location is not None:
         headers["Location"] = location
-    text = json.dumps(document, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    return Response(text.encode(), status, headers, "application/json")
+    return Response(_ENCODER.encode(document).encode(), status, headers, "application/json")
 
 
 def cursor(*key: str | int) -> str:

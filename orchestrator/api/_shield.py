@@ -92,7 +92,8 @@ class Shield:
             if not more:  # only the end of the connection can follow: that may take its time
                 return await receive()
             try:
-                message = await asyncio.wait_for(receive(), self._silence_s)
+                async with asyncio.timeout(self._silence_s):
+                    message = await receive()
             except TimeoutError as error:
                 raise RequestError(
                     408, f"the body must keep coming, but {self._silence_s:g} s brought nothing"
