@@ -42,6 +42,13 @@ from orchestrator.ledger import Ledger, check_integrity
 
 AXIS = np.linspace(400.0, 700.0, 50)
 STATION = "bench"
+RECIPE = {f"p{i}": 0.1 * i for i in range(8)}
+# What results are checked against: as many parameters as a lab's station has.
+DESCRIPTION = {
+    "name": STATION,
+    "parameters": [{"name": name, "kind": "real", "unit": ""} for name in RECIPE],
+    "observables": [],
+}
 
 
 class Direct:
@@ -90,16 +97,15 @@ def offer(url: str, load: Load) -> list[str]:
     """Record campaigns whose trials are all offered; return their identifiers."""
     agent = ev.AgentRecord(name="random", version="1", configuration={}, libraries={})
     each = -(-load.cycles // load.campaigns)
-    recipe = {f"p{i}": 0.1 * i for i in range(8)}
     found = []
     with Ledger.open(url) as ledger:
         for number in range(load.campaigns):
             created = ev.CampaignCreated(
                 name=f"bench-{number}", source="launched", dispatch="fleet", declared={},
-                resolved={}, station={"name": STATION}, seed=1, lab_seed=1,
+                resolved={}, station=DESCRIPTION, seed=1, lab_seed=1,
             )  # fmt: skip
             proposals = tuple(
-                ev.ProposedTrial(trial=n, recipe=recipe, policy="random")
+                ev.ProposedTrial(trial=n, recipe=RECIPE, policy="random")
                 for n in range(1, each + 1)
             )
             step = ev.StepProposed(
