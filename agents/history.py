@@ -18,6 +18,8 @@ TrialState = Literal[
     "pending",  # proposed, approved, dispatched, running or measured: do not propose the same
     "in_doubt",  # nobody knows what happened: do not propose near it as if it were free
 ]
+# What is read back and larger than this is a slip: not even its square is a number.
+LARGEST_READ = 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,18 @@ class PastTrial:
 
     @property
     def made(self) -> dict[str, float | int | str]:
-        """The recipe with every achieved value in place of the requested one."""
-        return {name: self.achieved.get(name, value) for name, value in self.recipe.items()}
+        """The recipe with every achieved value that is credible in place of the requested one."""
+        known = {n: v for n, v in self.achieved.items() if n not in self.incredible}
+        return {name: known.get(name, value) for name, value in self.recipe.items()}
+
+    @property
+    def incredible(self) -> tuple[str, ...]:
+        """The parameters whose achieved value no arithmetic can hold; no agent learns from it."""
+        return tuple(
+            name
+            for name, value in self.achieved.items()
+            if not isinstance(value, str) and not abs(value) <= LARGEST_READ
+        )
 
 
 def history_hash(history: Sequence[PastTrial]) -> str:

@@ -138,6 +138,8 @@ class _Step:
             "probability_met": met,
             "lengthscales": _lengthscales(self.encoding, self.model),
         }
+        if odd := _set_aside(self.history):
+            details["warnings"] = odd
         return Proposal(choice.recipe, policy.name, predicted, choice.value, details)
 
     def _awaited(self) -> dict[str, torch.Tensor]:
@@ -204,6 +206,17 @@ def _best_candidate(encoding: Encoding, policy: Policy, history: Sequence[PastTr
     values = score(policy.function, inputs)
     best = int(np.argmax(values))
     return Choice(dict(left[best]), inputs[best], float(values[best]))
+
+
+def _set_aside(history: Sequence[PastTrial]) -> list[str]:
+    """Say of every achieved value that was not believed what was taken in its place."""
+    return [
+        f"trial {t.number}: {name} cannot have been {t.achieved[name]:g}, so what was asked for "
+        f"is taken: {t.recipe[name]:g}"
+        for t in history
+        for name in t.incredible
+        if name in t.recipe
+    ]
 
 
 def _lengthscales(encoding: Encoding, model: Processes) -> Mapping[str, Mapping[str, float]]:
