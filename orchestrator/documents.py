@@ -162,7 +162,14 @@ def list_document(rows: Sequence[CampaignRow], counts: Mapping[str, int]) -> dic
     """Return the document of `list`."""
     return {
         "campaigns": [
-            {"campaign": r.id, "name": r.name, "state": r.state, "trials": counts.get(r.id, 0)}
+            {
+                "campaign": r.id,
+                "name": r.name,
+                "state": r.state,
+                "stop_reason": r.stop_reason,
+                "trials": counts.get(r.id, 0),
+                "created_at": r.created_at,
+            }
             for r in rows
         ]
     }

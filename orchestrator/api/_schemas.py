@@ -80,7 +80,9 @@ class CampaignEntry(_Document):
     campaign: str
     name: str
     state: CampaignState
+    stop_reason: StopReason | None
     trials: int
+    created_at: str
 
 
 class CampaignList(_Document):

@@ -250,21 +250,9 @@ class LocalService(Installed):
 
     def campaigns(self) -> Document:
         """All campaigns."""
-        rows = self._ledger.campaigns()
-        return list_document(rows, {r.id: len(self._ledger.trials(r.id)) for r in rows})
+        from orchestrator.ledger import trial_counts
 
-    def listed(self) -> list[Document]:
-        """All campaigns, with when each was made and why it ended."""
-        rows = {r.id: r for r in self._ledger.campaigns()}
-        return [
-            {
-                **c,
-                "created_at": rows[c["campaign"]].created_at,
-                "stop_reason": rows[c["campaign"]].stop_reason,
-            }
-            for c in self.campaigns()["campaigns"]
-            if c["campaign"] in rows
-        ]
+        return list_document(self._ledger.campaigns(), trial_counts(self._ledger))
 
     def campaign(self, campaign: str) -> Document:
         """One campaign."""

@@ -128,10 +128,6 @@ class RemoteService:
         """All campaigns."""
         return self._client.campaigns()
 
-    def listed(self) -> list[Document]:
-        """All campaigns, with when each was made and why it ended; asks for each by itself."""
-        return [self._client.campaign(c["campaign"]) for c in self.campaigns()["campaigns"]]
-
     def campaign(self, campaign: str) -> Document:
         """One campaign."""
         return self._client.campaign(campaign)

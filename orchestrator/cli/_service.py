@@ -77,9 +77,6 @@ class Service(Declarations, Protocol):
     def campaigns(self) -> Document:
         """All campaigns."""
 
-    def listed(self) -> list[Document]:
-        """All campaigns as people list them: with when each was made and why it ended."""
-
     def campaign(self, campaign: str) -> Document:
         """One campaign."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli._context import emit, settings
+from orchestrator.cli._context import emit
 from orchestrator.cli._run import CampaignArgument, show_campaign
 from orchestrator.cli._service import declarations, service
 
@@ -30,14 +30,14 @@ def register(app: typer.Typer) -> None:
 
 def list_campaigns() -> None:
     """List the campaigns of the database."""
+    with service() as at:
+        document = at.campaigns()
+    emit(document, lambda: _print_list(document["campaigns"]))
+
+
+def _print_list(campaigns: list[dict[str, Any]]) -> None:
     from orchestrator.cli._tables import table
 
-    if settings.json:
-        with service() as at:
-            emit(at.campaigns(), lambda: None)
-        return
-    with service() as at:
-        found = at.listed()
     cells = [
         [
             c["campaign"],
@@ -47,7 +47,7 @@ def list_campaigns() -> None:
             str(c["trials"]),
             c["name"],
         ]
-        for c in found
+        for c in campaigns
     ]
     typer.echo(table(["campaign", "created", "state", "stopped by", "trials", "name"], cells))
 

@@ -25,6 +25,7 @@ from orchestrator.ledger._pages import (
     event_counts,
     event_page,
     offer_mark,
+    trial_counts,
     trial_page,
 )
 from orchestrator.ledger._rows import CampaignRow, SpectrumRow, StoredSpectrum, TrialRow
@@ -61,6 +62,7 @@ __all__ = [
     "restore",
     "schema_state",
     "stores_of",
+    "trial_counts",
     "trial_page",
     "upgrade",
     "utc_now",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import func, select, tuple_
@@ -27,12 +27,20 @@ def campaign_page(
     query = select(t.campaign).order_by(c.created_at, c.id).limit(limit)
     if after is not None:
         query = query.where(tuple_(c.created_at, c.id) > after)
-    counted = select(t.trial.c.campaign, func.count()).group_by(t.trial.c.campaign)
     with ledger.engine.connect() as connection:
         rows = [campaign_row(row) for row in connection.execute(query).mappings()]
-        chosen = counted.where(t.trial.c.campaign.in_([row.id for row in rows]))
-        counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(chosen)}
+    counts = trial_counts(ledger, [row.id for row in rows])
     return [(row, counts.get(row.id, 0)) for row in rows]
+
+
+def trial_counts(ledger: Ledger, campaigns: Sequence[str] | None = None) -> dict[str, int]:
+    """Return how many trials each campaign has (of these), where it has any."""
+    c = t.trial.c.campaign
+    query = select(c, func.count()).group_by(c)
+    if campaigns is not None:
+        query = query.where(c.in_(campaigns))
+    with ledger.engine.connect() as connection:
+        return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def trial_page(ledger: Ledger, campaign: str, after: int, limit: int) -> list[TrialRow]:

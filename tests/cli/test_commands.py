@@ -56,7 +56,12 @@ def test_launch_list_show_and_trials_have_the_contract_s_shapes(run: Run, small:
     campaign = launched["campaign"]
     assert run("show", campaign)[1] == launched
     listed = run("list")[1]["campaigns"]
-    assert listed == [{"campaign": campaign, "name": "small", "state": "finished", "trials": 4}]
+    created_at = listed[0].pop("created_at")
+    assert run("show", "small")[1]["created_at"] == created_at
+    assert listed == [
+        {"campaign": campaign, "name": "small", "state": "finished", "trials": 4,
+         "stop_reason": "budget_spent"}
+    ]  # fmt: skip
     trials = run("trials", campaign)[1]["trials"]
     assert [t["trial"] for t in trials] == [1, 2, 3, 4]
     for trial in trials:
