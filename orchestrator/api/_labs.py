@@ -85,7 +85,7 @@ async def take_lease(request: Request, body: LeaseRequest) -> Response:
     if who.lab is not None:  # for anybody else the grant itself knows whether there is a worker
         worker = await at.briefly(_worker, at, body.worker)
         _of_lab(who, worker.lab, f"worker {body.worker!r}")
-    grant = partial(at.fleet.grant, also=use.within)
+    grant = partial(at.fleet.grant, instance=body.instance, also=use.within)
     time = asyncio.get_running_loop().time
     end = time() + body.wait_s
     while True:

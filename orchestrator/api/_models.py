@@ -117,6 +117,7 @@ class LeaseRequest(_Body):
     wait_s: float = Field(0.0, ge=0, le=60, description="How long to wait for some [s].")
     lease_s: Seconds | None = Field(None, description="How long to keep it in silence [s].")
     campaign: Word | None = Field(None, description="Of this campaign only.")
+    instance: Word | None = Field(None, description="As the worker registered it.")
 
 
 class HeartbeatRequest(_Body):

@@ -168,7 +168,7 @@ _LABS = (
     _get("/v1/labs", _labs.list_labs, s.LabList),
     _get("/v1/workers", _labs.list_workers, s.WorkerList),
     _lab("PUT", "/v1/workers/{w}", _labs.put_worker, s.RegisteredWorker, also=(409,)),
-    _lab("POST", "/v1/leases", _labs.take_lease, s.LeaseDocument, also=(204, 404)),
+    _lab("POST", "/v1/leases", _labs.take_lease, s.LeaseDocument, also=(204, 404, 409)),
     _lab("GET", "/v1/leases", _labs.list_leases, s.LeaseList, also=(404,)),
     _lab("GET", _L, _labs.show_lease, s.LeaseDocument, also=(404,)),
     # liveness is no change of the record: it would drown the trail

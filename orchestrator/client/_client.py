@@ -381,8 +381,11 @@ class Client:
         wait: float = 0.0,
         lease_s: float | None = None,
         campaign: str | None = None,
+        instance: str | None = None,
     ) -> Document | None:
         """Ask for work; None where there is none within `wait` [s].
+
+        A worker that registered an instance has to name it here too.
 
         The answer may be lost on its way: `leases` shows what a worker holds.
         """
@@ -391,6 +394,8 @@ class Client:
             body["lease_s"] = lease_s
         if campaign is not None:
             body["campaign"] = campaign
+        if instance is not None:
+            body["instance"] = instance
         silence = self._timeout + wait
         return self._post("leases", body=body, again=False, timeout=silence) or None
 

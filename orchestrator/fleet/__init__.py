@@ -1,6 +1,6 @@
 """Leases for remote labs, and the loops of the campaigns that they serve."""
 
-from orchestrator.fleet._fleet import LEASE_S, Fleet
+from orchestrator.fleet._fleet import Fleet
 from orchestrator.fleet._models import (
     Failure,
     Heartbeat,
@@ -16,6 +16,7 @@ from orchestrator.fleet._models import (
     WorkerRow,
 )
 from orchestrator.fleet._reported import read_result
+from orchestrator.fleet._roster import LEASE_S
 from orchestrator.fleet._runner import LoopRunner
 from orchestrator.fleet._served import ServedLoop, proposed_step, proposed_through
 from orchestrator.wire import packed, result_document

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from orchestrator.errors import ConflictError, NotFoundError, TransitionError
+from orchestrator.errors import ConflictError, TransitionError
 from orchestrator.events import (
     BatchMember,
     Payload,
@@ -30,17 +30,14 @@ from orchestrator.fleet._models import (
     LeaseLostError,
     Member,
     Result,
-    WorkerRegistration,
-    WorkerRow,
 )
-from orchestrator.fleet._reader import FleetReader
 from orchestrator.fleet._reported import read_results
+from orchestrator.fleet._roster import Roster
 from orchestrator.fleet._rows import duration, failure_event, lease_of, results_digest
 from orchestrator.fleet._statements import COLUMNS, EDGE, Row
-from orchestrator.ledger import Chain, Ledger, encoded
+from orchestrator.ledger import Chain, encoded
 from orchestrator.loop import measured_event
 
-LEASE_S = 60.0
 PROGRESS = 4000  # characters; room for what a person knows before the rest comes
 UNDER_WAY = ("dispatched", "running")
 # What is to be written with a change, in its transaction: given the driver's cursor, once.
@@ -52,41 +49,8 @@ def new_id(letter: str) -> str:
     return letter + secrets.token_hex(8)
 
 
-class Fleet(FleetReader):
+class Fleet(Roster):
     """The leases of one ledger; may be shared by threads."""
-
-    def __init__(self, ledger: Ledger, lease_s: float = LEASE_S) -> None:
-        super().__init__(ledger)
-        self.lease_s = lease_s
-
-    def register_worker(
-        self, worker: str, registration: WorkerRegistration, token: str | None = None
-    ) -> WorkerRow:
-        """Register a worker, or what changed of it; it is ready for leases afterwards.
-
-        Raises:
-            ConflictError: another lab's worker has this name.
-        """
-        known = [w for w in self.workers(worker) if w.lab != registration.lab]
-        if known:
-            raise ConflictError(
-                f"a worker's name belongs to one lab, but {worker!r} is of {known[0].lab!r}; "
-                "choose another name"
-            )
-        values = {
-            "id": worker,
-            "lab": registration.lab,
-            "station": registration.station,
-            "hidden": canonical(registration.simulated) if registration.simulated else None,
-            "details": canonical(registration.details),
-            "version": registration.version,
-            "token": token,
-            "at": self.ledger.now(),
-            "safe_within": registration.safe_within,
-        }
-        with self.ledger.writing() as cursor:
-            self._sql.run(cursor, "worker", values)
-        return self.workers(worker)[0]
 
     def grant(
         self,
@@ -94,6 +58,7 @@ class Fleet(FleetReader):
         lease_s: float | None = None,
         campaign: str | None = None,
         *,
+        instance: str | None = None,
         also: Also | None = None,
     ) -> Lease | None:
         """Give a worker the oldest offer that fits it, with the intents of its trials.
@@ -102,6 +67,7 @@ class Fleet(FleetReader):
             worker: Who asks.
             lease_s: For how long [s].
             campaign: Of this campaign only.
+            instance: As the worker registered it.
             also: Written with the grant.
 
         Returns:
@@ -109,6 +75,7 @@ class Fleet(FleetReader):
 
         Raises:
             NotFoundError: no such worker.
+            ConflictError: another instance has the worker's name by now.
             InputRefusedError: a lease of no or endless time.
         """
         values = {
@@ -116,6 +83,7 @@ class Fleet(FleetReader):
             "lease_s": duration(lease_s, self.lease_s),
             "edge": EDGE,
             "campaign": campaign,
+            "instance": instance,
         }
         while True:
             try:
@@ -130,7 +98,7 @@ class Fleet(FleetReader):
                 self._drop(stale.lease)
             except _NotRunningError:
                 return None
-        self._seen(worker)
+        self._polled(worker, instance)
         return None
 
     def _begin(self, cursor: Any, row: Row) -> Lease:
@@ -159,13 +127,6 @@ class Fleet(FleetReader):
     def _drop(self, lease: str) -> None:
         with self.ledger.writing() as cursor:
             self._sql.run(cursor, "drop", {"id": lease})
-
-    def _seen(self, worker: str) -> None:
-        with self.ledger.writing() as cursor:
-            if self._sql.run(cursor, "seen", {"id": worker}).rowcount:
-                return
-            if not self._sql.all(cursor, "workers", {"id": worker}):
-                raise NotFoundError(f"there is no worker {worker!r}; register it first")
 
     def heartbeat(
         self, lease: str, fence: int, progress: str = "", lease_s: float | None = None

@@ -46,6 +46,9 @@ class WorkerRegistration(_Model):
         version: Version of the worker's dotpilot, or of whatever speaks for it.
         safe_within: Time in which it brings its station to the safe state after it lost contact
             or authority [s].
+        instance: Which of all that may use this name it is (a worker names its outbox); shown
+            among the details. While it is heard from, the name is nobody else's. None is for
+            whoever sees to that without us.
         details: Anything else that people want to see.
     """
 
@@ -54,6 +57,7 @@ class WorkerRegistration(_Model):
     simulated: dict[str, Any] | None = None
     version: str = Field(default="", max_length=200)
     safe_within: float = Field(default=60.0, gt=0)
+    instance: Name | None = None
     details: dict[str, Any] = {}
 
 

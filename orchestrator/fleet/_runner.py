@@ -8,7 +8,8 @@ import threading
 from types import TracebackType
 
 from orchestrator.errors import ConflictError
-from orchestrator.fleet._fleet import LEASE_S, Fleet
+from orchestrator.fleet._fleet import Fleet
+from orchestrator.fleet._roster import LEASE_S
 from orchestrator.fleet._served import DATABASE_TROUBLE, Propose, ServedLoop, proposed_step
 from orchestrator.ledger import Ledger
 

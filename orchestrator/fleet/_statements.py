@@ -15,6 +15,9 @@ _POSTGRESQL = {
     "text": "::text",
     "greatest": "greatest",
     "first": "(lease.members::json->0->>0)::int",
+    "of_worker": "worker.details::json->>'instance'",
+    "of_new": "excluded.details::json->>'instance'",
+    "of_w": "w.details::json->>'instance'",
 }
 _SQLITE = {
     "now": "((julianday('now') - 2440587.5) * 86400.0)",
@@ -23,6 +26,9 @@ _SQLITE = {
     "text": "",
     "greatest": "max",
     "first": "json_extract(lease.members, '$[0][0]')",
+    "of_worker": "json_extract(worker.details, '$.instance')",
+    "of_new": "json_extract(excluded.details, '$.instance')",
+    "of_w": "json_extract(w.details, '$.instance')",
 }
 COLUMNS = (
     "id", "campaign", "members", "station", "hidden", "state", "fence", "worker", "lab",
@@ -42,7 +48,8 @@ _SQL = {
             SELECT l.id FROM lease l
             WHERE l.state = 'offered'
               AND l.station = (SELECT w.station FROM worker w
-                               WHERE w.id = :worker AND w.state = 'ready')
+                               WHERE w.id = :worker AND w.state = 'ready' AND coalesce(
+                                   {{of_w}} = :instance{{text}}, {{of_w}} IS NULL))
               AND (SELECT c.state FROM campaign c WHERE c.id = l.campaign) = 'running'
               AND (:campaign{{text}} IS NULL OR l.campaign = :campaign)
               AND (l.labs IS NULL OR {{position}}(l.labs, :edge || (
@@ -119,8 +126,12 @@ _SQL = {
         ON CONFLICT (id) DO UPDATE SET lab = excluded.lab, station = excluded.station,
             hidden = excluded.hidden, details = excluded.details, version = excluded.version,
             token = excluded.token, registered_at = excluded.registered_at, seen = excluded.seen,
-            safe_within = excluded.safe_within, state = 'ready'""",
+            safe_within = excluded.safe_within, state = 'ready'
+        WHERE {of_worker} IS NULL OR {of_worker} = {of_new} OR worker.seen < {now} - :silence""",
     "seen": "UPDATE worker SET seen = {now} WHERE id = :id AND seen < {now} - 5.0",
+    "polled": """
+        UPDATE worker SET seen = {now} WHERE id = :id AND seen < {now} - 5.0
+            AND coalesce({of_worker} = :instance{text}, {of_worker} IS NULL)""",
     "stopped": "UPDATE worker SET state = 'stopped' WHERE id = :id",
     "workers": """
         SELECT id, lab, station, hidden, version, safe_within, details, state, registered_at,

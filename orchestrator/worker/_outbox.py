@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ CREATE TABLE IF NOT EXISTS run (
     UNIQUE (lease, fence)
 )
 """
+_IDENTITY = "CREATE TABLE IF NOT EXISTS identity (outbox TEXT NOT NULL)"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,10 @@ class Outbox:
     Args:
         path: The file; made if absent.
 
+    Attributes:
+        identity: Names this file among all outboxes. Whoever restarts on it is the same worker
+            to the server; another process of the same name is not.
+
     Raises:
         ConflictError: another process has it.
         InputRefusedError: it cannot be opened.
@@ -76,6 +82,8 @@ class Outbox:
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute("BEGIN EXCLUSIVE")
             self._database.execute(_SCHEMA)
+            self._database.execute(_IDENTITY)
+            self.identity = self._identity()
             self._database.execute("COMMIT")
         except sqlite3.OperationalError as error:
             self._database.close()
@@ -86,6 +94,14 @@ class Outbox:
         except sqlite3.DatabaseError as error:
             self._database.close()
             raise InputRefusedError(f"{path} must be an outbox, but is not: {error}") from error
+
+    def _identity(self) -> str:
+        row = self._database.execute("SELECT outbox FROM identity").fetchone()
+        if row is not None:
+            return str(row[0])
+        made = secrets.token_hex(16)
+        self._database.execute("INSERT INTO identity VALUES (?)", (made,))
+        return made
 
     def close(self) -> None:
         """Let go of the file."""

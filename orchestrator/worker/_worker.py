@@ -70,7 +70,7 @@ class Worker:
         self._stop = threading.Event()
         self._why = ""
         self._period = HEARTBEAT
-        self._recovered = False
+        self._registered = self._recovered = False
         self._unsure = True  # a lease may have been granted whose answer never came
 
     def drain(self, reason: str) -> None:
@@ -89,6 +89,7 @@ class Worker:
         Raises:
             RemoteError: the server cannot be reached, with `once` only; else it is tried again.
             AccessError: the token is not good for this lab.
+            ConflictError: another process has this worker's name.
             DotpilotError: the station needs a person, or failed in an unexpected way; what is
                 known of the trial was reported, or waits in the outbox.
         """
@@ -104,6 +105,7 @@ class Worker:
                         break
                 except (RemoteError, ServerFailedError) as error:
                     self._unsure = True
+                    self._registered = False  # somebody else may have the name by now
                     self._bay.make_safe()
                     if once:
                         raise
@@ -115,8 +117,10 @@ class Worker:
 
     def _turn(self) -> bool:
         """Do the next thing; tell whether a lease was worked on to its acknowledged end."""
-        if not self._recovered:
+        if not self._registered:
             self._register()
+            self._registered = True
+        if not self._recovered:
             self._find_unfinished()
             self._recovered = True
         self._deliver()
@@ -138,6 +142,7 @@ class Worker:
                 "simulated": self._file.laboratory or None,
                 "version": version("dotpilot"),
                 "safe_within": self._file.safe_within,
+                "instance": self._outbox.identity,
                 "details": {
                     "host": socket.gethostname(),
                     "process": os.getpid(),
@@ -166,7 +171,12 @@ class Worker:
                     self._held_unknowingly(held)
             self._unsure = False
         try:
-            lease = self._client.lease(self.name, wait=self._poll, lease_s=self._file.lease_s)
+            lease = self._client.lease(
+                self.name,
+                wait=self._poll,
+                lease_s=self._file.lease_s,
+                instance=self._outbox.identity,
+            )
         except NotFoundError:
             self._register()  # another database than the one that knew this worker
             return None

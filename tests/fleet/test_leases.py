@@ -190,6 +190,46 @@ def test_who_may_lease_what(ledger: Ledger) -> None:
         register(fleet, "south", lab="north")
 
 
+def _heard_of(ledger: Ledger, worker: str, ago: float) -> None:
+    """Let a worker have been heard of so long ago [s], by the database's clock."""
+    now = Fleet(ledger).workers(worker)[0].seen_ago
+    with ledger.engine.execution_options(write=True).begin() as connection:
+        connection.execute(
+            text("UPDATE worker SET seen = seen + :now - :ago WHERE id = :id"),
+            {"now": now, "ago": ago, "id": worker},
+        )
+
+
+def test_a_name_is_one_instance_s_while_it_is_heard_from(ledger: Ledger) -> None:
+    fleet, _ = offered(ledger)
+    register(fleet, "two", instance="a")
+    register(fleet, "two", instance="a")  # started again
+    for other in ("b", None):
+        with pytest.raises(ConflictError, match="'two' is held by another .* once it was silent"):
+            register(fleet, "two", instance=other)
+        with pytest.raises(ConflictError, match="held by another"):
+            fleet.grant("two", instance=other)
+    _heard_of(ledger, "two", 55.0)
+    with pytest.raises(ConflictError, match="heard from 55 s ago"):
+        register(fleet, "two", instance="b")
+    assert fleet.grant("two", instance="a") is not None
+    _heard_of(ledger, "two", 65.0)
+    register(fleet, "two", instance="b")
+    with pytest.raises(ConflictError, match="held by another"):
+        fleet.grant("two", instance="a")
+
+
+def test_asking_for_work_keeps_a_name_and_asking_in_vain_does_not(ledger: Ledger) -> None:
+    fleet = Fleet(ledger)
+    register(fleet, instance="a")
+    _heard_of(ledger, "w1", 50.0)
+    with pytest.raises(ConflictError, match="held by another"):
+        fleet.grant("w1", instance="b")
+    assert fleet.workers("w1")[0].seen_ago > 40.0, "another's request is no sign of life"
+    assert fleet.grant("w1", instance="a") is None
+    assert fleet.workers("w1")[0].seen_ago < 40.0
+
+
 def test_cancel_reaches_offers_and_workers(ledger: Ledger) -> None:
     fleet, campaign = offered(ledger)
     held = grant(fleet)

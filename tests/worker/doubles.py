@@ -75,9 +75,9 @@ class Server:
             "leases", lambda: [x.document() for x in self.fleet.leases(worker=worker)]
         )
 
-    def lease(self, worker: str, *, wait: float, lease_s: float | None) -> Any:
+    def lease(self, worker: str, *, wait: float, lease_s: float | None, instance: str) -> Any:
         def act() -> Any:
-            found = self.fleet.grant(worker, lease_s)
+            found = self.fleet.grant(worker, lease_s, instance=instance)
             return None if found is None else found.document()
 
         return self._answer("lease", act)

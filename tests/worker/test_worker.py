@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
 from instruments import (
     AttemptKey,
@@ -76,7 +77,7 @@ def test_what_a_dead_process_began_is_unknown_and_not_run_again(place: Place) ->
     with place.outbox() as outbox:
         worker = place.worker(outbox)
         worker._register()
-        lease = place.server.lease("w1", wait=0.0, lease_s=None)
+        lease = place.server.lease("w1", wait=0.0, lease_s=None, instance=outbox.identity)
         outbox.begin(lease)  # and here the process is killed
     _once(place)
     assert place.state(1) == "in_doubt" and place.state(2) == "measured"
@@ -95,13 +96,15 @@ def test_a_grant_whose_answer_was_lost_is_offered_again(place: Place) -> None:
 
 
 @pytest.mark.parametrize("taken_up", [False, True])
-def test_a_lease_of_another_process_of_the_name_is_never_run(place: Place, taken_up: bool) -> None:
-    """A second worker of one name, or one with a rolled-back outbox, must not dispense again."""
+def test_a_lease_that_a_rolled_back_outbox_does_not_know_is_never_run(
+    place: Place, taken_up: bool
+) -> None:
+    """A second worker of one name with a copy of its outbox must not dispense again."""
     with place.outbox() as outbox, Outbox(place.folder / "other.db") as old:
-        old.fresh = False
+        old.fresh, old.identity = False, outbox.identity
         first, second = place.worker(outbox), place.worker(old)
         first._register()
-        lease = place.server.lease("w1", wait=0.0, lease_s=None)
+        lease = place.server.lease("w1", wait=0.0, lease_s=None, instance=outbox.identity)
         outbox.begin(lease)
         if taken_up:
             assert first._take_up(lease)
@@ -112,11 +115,48 @@ def test_a_lease_of_another_process_of_the_name_is_never_run(place: Place, taken
             assert not first._take_up(lease), "only one of them may go on"
 
 
+def _silent(place: Place) -> None:
+    """Let the server have heard from nobody for long."""
+    with place.ledger.engine.execution_options(write=True).begin() as connection:
+        connection.execute(text("UPDATE worker SET seen = 1"))
+
+
+def test_a_second_worker_of_one_name_is_refused_while_the_first_is_heard_from(
+    place: Place,
+) -> None:
+    """Two stations under one name would give back, and doubt, each other's leases."""
+    with place.outbox() as outbox, Outbox(place.folder / "other.db") as other:
+        first, second = place.worker(outbox), place.worker(other)
+        place.server.lose.append("lease")
+        with pytest.raises(RemoteError):
+            first.run(once=True)  # holds a lease that it does not know of
+        with pytest.raises(ConflictError, match=r"held by another \(host .*--name"):
+            second.run(once=True)
+        assert place.state(1) == "dispatched" and place.bench.runs == 0
+        _silent(place)
+        second._register()
+        assert place.server.lease("w1", wait=0.0, lease_s=None, instance=other.identity)
+        with pytest.raises(ConflictError, match="held by another"):
+            first.run(once=True)  # it was away for long, and has lost its name
+        assert place.state(2) == "dispatched", "it may not touch the other one's lease"
+
+
+def test_a_worker_takes_its_name_over_at_once_after_its_own_death(place: Place) -> None:
+    identity = ""
+    for runs in (1, 2):
+        with place.outbox() as outbox:
+            assert identity in ("", outbox.identity)
+            identity = outbox.identity
+            assert place.worker(outbox)._turn()
+        assert place.bench.runs == runs
+
+
 def test_without_its_outbox_a_worker_does_not_know_whether_a_held_lease_ran(place: Place) -> None:
     place.server.lose.append("lease")
     with pytest.raises(RemoteError):
         _once(place)
     (place.folder / "outbox.db").unlink()
+    _silent(place)
     with place.outbox() as outbox:
         assert place.worker(outbox)._turn()
     assert place.state(1) == "in_doubt" and place.state(2) == "measured"
@@ -276,7 +316,7 @@ def test_a_damaged_row_holds_nothing_back(place: Place, damage: str) -> None:
     with place.outbox() as outbox:
         place.worker(outbox)._register()
         for _ in range(2):
-            lease = place.server.lease("w1", wait=0.0, lease_s=None)
+            lease = place.server.lease("w1", wait=0.0, lease_s=None, instance=outbox.identity)
             outbox.begin(lease)
             body = {"fence": lease["fence"], "reason": "nothing moved"}
             outbox.conclude(lease["lease"], lease["fence"], "return", body)
