@@ -172,6 +172,10 @@ def verify(at: At, c: Campaign, body: VerifyRequest | None = None) -> Response:
     how, row = body or VerifyRequest(), at.ledger.campaign(c)
     with at.verifications.turn("verification"):  # heartbeats need the threads that these would
         found = verify_campaign(
-            at.ledger, row.id, tolerance=how.tolerance, proposals=how.proposals
+            at.ledger,
+            row.id,
+            tolerance=how.tolerance,
+            proposals=how.proposals,
+            expect_head=how.expect_head,
         )
     return answer(found.document())

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from orchestrator.fleet import Failure, Result
+from orchestrator.replay import HEAD
 
 Word = Annotated[str, Field(max_length=200)]
 Note = Annotated[str, Field(max_length=4000)]
@@ -58,6 +59,9 @@ class VerifyRequest(_Body):
 
     tolerance: float = Field(1e-6, ge=0, allow_inf_nan=False)
     proposals: bool = True
+    expect_head: Annotated[str, Field(pattern=HEAD)] | None = Field(
+        None, description="The `head` of an earlier verification, `SEQ:HASH`."
+    )
 
 
 class RecipeRequest(_Body):

@@ -224,6 +224,7 @@ class Verification(_Document):
     """As `dotpilot replay verify --json`."""
 
     events: int
+    head: str | None
     chain_ok: bool
     tables_ok: bool
     observables_checked: int

@@ -308,11 +308,19 @@ class LocalService(Installed):
 
         return view_campaign(self._ledger, self._ledger.campaign(campaign).id, at)
 
-    def verify(self, campaign: str, tolerance: float, proposals: bool) -> Document:
+    def verify(
+        self, campaign: str, tolerance: float, proposals: bool, expect_head: str | None
+    ) -> Document:
         """Check the record."""
         from orchestrator.replay import verify_campaign
 
-        found = verify_campaign(self._ledger, campaign, tolerance=tolerance, proposals=proposals)
+        found = verify_campaign(
+            self._ledger,
+            campaign,
+            tolerance=tolerance,
+            proposals=proposals,
+            expect_head=expect_head,
+        )
         return found.document()
 
     def fork(self, campaign: str, at: int, agent: str | None, seed: int | None) -> Document:

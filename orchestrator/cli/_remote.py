@@ -178,9 +178,13 @@ class RemoteService:
         """The campaign as of an event."""
         return self._client.view(campaign, at)
 
-    def verify(self, campaign: str, tolerance: float, proposals: bool) -> Document:
+    def verify(
+        self, campaign: str, tolerance: float, proposals: bool, expect_head: str | None
+    ) -> Document:
         """Check the record."""
-        return self._client.verify(campaign, tolerance=tolerance, proposals=proposals)
+        return self._client.verify(
+            campaign, tolerance=tolerance, proposals=proposals, expect_head=expect_head
+        )
 
     def fork(self, campaign: str, at: int, agent: str | None, seed: int | None) -> Document:
         """Begin another campaign with what one had ended."""

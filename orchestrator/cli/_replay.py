@@ -41,10 +41,14 @@ def verify(
     proposals: Annotated[
         bool, typer.Option("--proposals/--no-proposals", help="Ask the agent again, or not.")
     ] = True,
+    expect_head: Annotated[
+        str | None,
+        typer.Option("--expect-head", metavar="SEQ:HASH", help="A head that was kept elsewhere."),
+    ] = None,
 ) -> None:
     """Check the chain, the read tables, every observable and every proposal."""
     with service(check=False) as record:
-        document = record.verify(campaign, tolerance, proposals)
+        document = record.verify(campaign, tolerance, proposals, expect_head)
     emit(document, lambda: _verify_text(document))
     if document["findings"]:
         raise typer.Exit(20)
@@ -57,7 +61,8 @@ def _verify_text(document: dict[str, Any]) -> None:
         f"observables derived again: {document['observables_ok']} of "
         f"{document['observables_checked']} equal\n"
         f"proposals made again: {document['proposals_ok']} of {document['proposals_checked']} "
-        f"equal, largest difference {document['max_difference']:.2g}"
+        f"equal, largest difference {document['max_difference']:.2g}\n"
+        f"head {document['head']}"
     )
     for finding in document["findings"]:
         typer.echo(f"  {finding['where']}: {finding['what']}")

@@ -103,7 +103,9 @@ class Service(Declarations, Protocol):
     def view(self, campaign: str, at: int) -> Document:
         """The campaign as of an event."""
 
-    def verify(self, campaign: str, tolerance: float, proposals: bool) -> Document:
+    def verify(
+        self, campaign: str, tolerance: float, proposals: bool, expect_head: str | None
+    ) -> Document:
         """Check the record."""
 
     def fork(self, campaign: str, at: int, agent: str | None, seed: int | None) -> Document:

@@ -166,10 +166,19 @@ class Client:
         return self._get("campaigns", campaign, "view", at=at)
 
     def verify(
-        self, campaign: str, *, tolerance: float | None = None, proposals: bool = True
+        self,
+        campaign: str,
+        *,
+        tolerance: float | None = None,
+        proposals: bool = True,
+        expect_head: str | None = None,
     ) -> Document:
         """Check the record, as `replay verify`; may take minutes."""
-        body = {"tolerance": tolerance, "proposals": None if proposals else False}
+        body = {
+            "tolerance": tolerance,
+            "proposals": None if proposals else False,
+            "expect_head": expect_head,
+        }
         given = {k: v for k, v in body.items() if v is not None}
         return self._post("campaigns", campaign, "verify", body=given, timeout=600.0)
 

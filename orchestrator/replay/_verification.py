@@ -10,9 +10,13 @@ from orchestrator.ledger import Finding
 
 @dataclass
 class Verification:
-    """What `verify` found. `max_difference` is relative, over observables and proposals."""
+    """What `verify` found. `max_difference` is relative, over observables and proposals.
+
+    `head` is the number and hash of the last event, `SEQ:HASH`, for people to keep elsewhere.
+    """
 
     events: int = 0
+    head: str | None = None
     chain_ok: bool = False
     tables_ok: bool = False
     observables_checked: int = 0

@@ -19,6 +19,7 @@ from orchestrator.loop import (
 )
 from orchestrator.replay._attached import check_attached
 from orchestrator.replay._conclusions import Conclusions
+from orchestrator.replay._head import check_head, head_of, read_head
 from orchestrator.replay._rules import check_end, check_file
 from orchestrator.replay._verification import Verification, relative
 
@@ -26,22 +27,32 @@ TOLERANCE = 1e-6
 
 
 def verify_campaign(
-    ledger: Ledger, campaign: str, *, tolerance: float = TOLERANCE, proposals: bool = True
+    ledger: Ledger,
+    campaign: str,
+    *,
+    tolerance: float = TOLERANCE,
+    proposals: bool = True,
+    expect_head: str | None = None,
 ) -> Verification:
     """Check everything that a campaign's record consists of.
 
     Observables must come out of the stored spectra bit for bit where the station's version is the
-    recorded one. Proposals must come out within `tolerance` (relative).
+    recorded one. Proposals must come out within `tolerance` (relative). The chain must go on from
+    `expect_head` (`SEQ:HASH`, an earlier `head`), which alone shows that no end was cut off.
 
     Raises:
+        InputRefusedError: an expected head that is none.
         NotFoundError: no such campaign.
         StorageError: the database cannot be reached, which says nothing about the record.
     """
+    head = None if expect_head is None else read_head(expect_head)
     campaign = _identifier(ledger, campaign)
     report = check_integrity(ledger, campaign)
-    result = Verification(report.events, report.chain_ok, report.tables_ok)
-    result.findings += report.findings
     events = report.links  # what was written since belongs to a later moment
+    result = Verification(report.events, head_of(events), report.chain_ok, report.tables_ok)
+    result.findings += report.findings
+    if head is not None:
+        check_head(events, head, result)
     try:
         folded = fold(events)
         check_attached(ledger, events, folded, result)

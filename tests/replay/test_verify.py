@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from orchestrator.errors import InputRefusedError
 from orchestrator.ledger import Ledger, check_integrity
 from orchestrator.replay import verify_campaign
 from orchestrator.replay.verify import Verification
@@ -130,6 +131,47 @@ def test_a_cut_off_last_event_is_found_with_its_place(record: tuple[Path, str]) 
         connection.commit()
     found = verify(path, campaign)
     assert any("event_count" in f.what for f in found.findings)
+
+
+def test_an_end_that_was_cut_off_with_care_is_found_by_a_head_that_was_kept(
+    record: tuple[Path, str],
+) -> None:
+    """The chain that is left is a true chain; only whoever kept the head can tell."""
+    path, campaign = record
+    whole = verify(path, campaign)
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        early = ledger.events(campaign)[5]
+    with closing(unprotected(path)) as connection:
+        connection.execute("DELETE FROM event WHERE seq >= (SELECT max(seq) FROM event) - 1")
+        connection.commit()
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        ledger.rebuild()
+        assert verify_campaign(ledger, campaign, proposals=False).chain_ok
+
+        def finds(head: str) -> list[str]:
+            found = verify_campaign(ledger, campaign, proposals=False, expect_head=head)
+            cut = [f for f in found.findings if "expected" in f.what and "head" in f.what]
+            assert found.chain_ok is not bool(cut)
+            return [f"{f.where} {f.what}" for f in cut]
+
+        assert whole.head is not None
+        (cut,) = finds(whole.head)
+        assert cut.startswith(f"event {whole.events} is missing: the chain was cut off")
+        assert finds(f"{early.seq}:{early.hash}") == [], (
+            "an older head must do as long as it is there"
+        )
+        (other,) = finds(f"{early.seq}:{'0' * 64}")
+        assert f"has the hash {early.hash}" in other
+
+
+@pytest.mark.parametrize(
+    "head", ["", "7", "7:abc", f"0:{'a' * 64}", f"7:{'A' * 64}", f"7:{'a' * 64} "]
+)
+def test_what_is_no_head_is_refused(record: tuple[Path, str], head: str) -> None:
+    path, campaign = record
+    with Ledger.open(f"sqlite:///{path}") as ledger:
+        with pytest.raises(InputRefusedError, match="SEQ:HASH"):
+            verify_campaign(ledger, campaign, expect_head=head)
 
 
 def test_an_altered_event_is_found_with_its_place(record: tuple[Path, str]) -> None:
