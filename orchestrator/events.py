@@ -263,11 +263,12 @@ class TrialDispatched(Payload):
 
 
 class TrialRunning(Payload):
-    """The station took the attempt up."""
+    """The station took the attempt up; `planned` is what a lab's worker says it may draw."""
 
     TYPE: ClassVar[str] = "trial.running"
     trial: int
     attempt: int
+    planned: Doses = {}
 
 
 class SpectrumRecord(BaseModel):

@@ -6,6 +6,7 @@ A worker needs neither database nor agents, so this stands alone.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,11 @@ def packed(values: NDArray[Any]) -> dict[str, Any]:
 
 
 def result_document(
-    measurement: Measurement, trial: int, attempt: int, lab_time: float
+    measurement: Measurement,
+    trial: int,
+    attempt: int,
+    lab_time: float,
+    doses: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return a measurement as the API takes it.
 
@@ -34,6 +39,7 @@ def result_document(
         trial: Number of the trial.
         attempt: Number of its attempt.
         lab_time: The station's clock after it [s].
+        doses: What the run drew, by stock, with the bottles.
     """
     spectra = [
         {
@@ -56,6 +62,7 @@ def result_document(
         "identities": [dict(i) for i in measurement.identities],
         "warnings": list(measurement.warnings),
         "lab_time": lab_time,
+        "doses": dict(doses or {}),
     }
 
 

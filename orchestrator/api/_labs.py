@@ -123,7 +123,7 @@ async def heartbeat(request: Request, l: Name, body: HeartbeatRequest) -> Respon
 
     def beat() -> Response:
         _check_lease(at, who, l)
-        found = at.fleet.heartbeat(l, body.fence, body.progress, body.lease_s)
+        found = at.fleet.heartbeat(l, body.fence, body.progress, body.lease_s, body.planned)
         return answer(asdict(found))
 
     return await at.briefly(beat)

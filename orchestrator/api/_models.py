@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from orchestrator.events import DoseRecord
 from orchestrator.fleet import Failure, Result
 from orchestrator.replay import HEAD
 
@@ -130,6 +131,7 @@ class HeartbeatRequest(_Body):
     fence: Fence
     progress: Note = ""
     lease_s: Seconds | None = None
+    planned: dict[int, dict[str, DoseRecord]] = {}
 
 
 class ResultRequest(_Body):

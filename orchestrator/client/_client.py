@@ -417,9 +417,22 @@ class Client:
         return self._get("leases", lease)
 
     def heartbeat(
-        self, lease: str, fence: int, progress: str = "", *, lease_s: float | None = None
+        self,
+        lease: str,
+        fence: int,
+        progress: str = "",
+        *,
+        lease_s: float | None = None,
+        planned: Mapping[int, Any] | None = None,
     ) -> Document:
         """Keep a lease; returns `{"expires_in", "cancel", "pause"}`.
+
+        Args:
+            lease: Which.
+            fence: Its fencing number.
+            progress: What the station does.
+            lease_s: How long it is to last from now on [s].
+            planned: What each trial may draw at most, by stock; said before anything moves.
 
         Raises:
             LostLeaseError: somebody else holds it, or nobody.
@@ -427,6 +440,8 @@ class Client:
         body: Document = {"fence": fence, "progress": progress}
         if lease_s is not None:
             body["lease_s"] = lease_s
+        if planned:
+            body["planned"] = {str(trial): doses for trial, doses in planned.items()}
         return self._post("leases", lease, "heartbeat", body=body)
 
     def send_result(self, lease: str, body: Mapping[str, Any]) -> Document:

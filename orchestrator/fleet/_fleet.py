@@ -15,6 +15,7 @@ from typing import Any
 from orchestrator.errors import ConflictError, TransitionError
 from orchestrator.events import (
     BatchMember,
+    Doses,
     Payload,
     TrialApproved,
     TrialDispatched,
@@ -129,9 +130,21 @@ class Fleet(Roster):
             self._sql.run(cursor, "drop", {"id": lease})
 
     def heartbeat(
-        self, lease: str, fence: int, progress: str = "", lease_s: float | None = None
+        self,
+        lease: str,
+        fence: int,
+        progress: str = "",
+        lease_s: float | None = None,
+        planned: Mapping[int, Doses] | None = None,
     ) -> Heartbeat:
         """Keep a lease; the first heartbeat says that the station took the attempts up.
+
+        Args:
+            lease: Which.
+            fence: Its fencing number.
+            progress: What the station does.
+            lease_s: How long it is kept [s].
+            planned: What each trial may draw; of the first heartbeat.
 
         Raises:
             LeaseLostError: a stale fence, or a lease that ended or lapsed.
@@ -142,16 +155,17 @@ class Fleet(Roster):
         with self.ledger.writing() as cursor:
             row = self._sql.one(cursor, "beat", values)
             if row is not None:
-                return self._beat(cursor, row)
+                return self._beat(cursor, row, planned or {})
         raise self._lost(lease, fence)
 
-    def _beat(self, cursor: Any, row: Row) -> Heartbeat:
+    def _beat(self, cursor: Any, row: Row, planned: Mapping[int, Doses]) -> Heartbeat:
         columns = dict(zip(COLUMNS, row, strict=False))
         expires_in, state, trial_state, long_ago = row[len(COLUMNS) :]
         if trial_state == "dispatched":
             chain = self._chain(cursor, row)
             for trial, attempt in json.loads(columns["members"]):
-                running = TrialRunning(trial=trial, attempt=attempt)
+                may_draw = dict(planned.get(trial, {}))
+                running = TrialRunning(trial=trial, attempt=attempt, planned=may_draw)
                 self._append(chain, columns["worker"], running)
             chain.write()
         if long_ago:
@@ -208,7 +222,7 @@ class Fleet(Roster):
         for m in lease.members:
             given = by_key[m.trial, m.attempt]
             event, arrays = measured_event(
-                given.measurement(m.recipe), m.trial, m.attempt, given.lab_time
+                given.measurement(m.recipe), m.trial, m.attempt, given.lab_time, given.doses
             )
             if _state(chain, m) == "dispatched":
                 running = TrialRunning(trial=m.trial, attempt=m.attempt)
@@ -232,7 +246,8 @@ class Fleet(Roster):
                 chain = self._chain(cursor, row)
                 held = self._held(row, chain)
                 for m in held.members:
-                    event = failure_event(failure, m, _state(chain, m))
+                    planned = self._planned(cursor, held, m)
+                    event = failure_event(failure, m, _state(chain, m), planned)
                     self._append(chain, held.worker, event)
                 chain.write()
                 if failure.kind == "stopped":
@@ -285,17 +300,30 @@ class Fleet(Roster):
                 chain = self._chain(cursor, row)
                 lease = self._held(row, chain)
                 for m in lease.members:
-                    self._doubt(chain, lease, m)
+                    self._doubt(chain, lease, m, self._planned(cursor, lease, m))
                 chain.write()
             count += 1
 
-    def _doubt(self, chain: Chain, lease: Lease, member: Member) -> None:
+    def _planned(self, cursor: Any, lease: Lease, member: Member) -> Doses:
+        """Return what an attempt may have drawn, as its worker said when it took it up."""
+        key = {"campaign": lease.campaign, "ending": f'%"trial":{member.trial}}}'}
+        row = self._sql.one(cursor, "running", key)
+        if row is None:
+            return {}
+        running = TrialRunning.model_validate_json(row[0])
+        return running.planned if running.attempt == member.attempt else {}
+
+    def _doubt(self, chain: Chain, lease: Lease, member: Member, planned: Doses) -> None:
         state, attempt = chain.standing(member.trial) or ("", 0)
         if state not in UNDER_WAY or attempt != member.attempt:
             return
         reason = f"worker {lease.worker} was not heard from while its lease lasted"
         doubt = TrialInDoubt(
-            trial=member.trial, attempt=member.attempt, found=state, reason=reason
+            trial=member.trial,
+            attempt=member.attempt,
+            found=state,
+            reason=reason,
+            doses=planned,
         )
         chain.append(doubt, at=self.ledger.now(), actor="fleet")
 

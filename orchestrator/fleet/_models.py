@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from instruments import Measurement, Spectrum
 from orchestrator.errors import ConflictError, InputRefusedError
+from orchestrator.events import DoseRecord
 from orchestrator.wire import read_array
 
 Value = float | int | str
@@ -132,6 +133,7 @@ class Result(_Model):
     identities: list[dict[str, Any]] = []
     warnings: list[str] = []
     lab_time: float = 0.0
+    doses: dict[str, DoseRecord] = {}
 
     def measurement(self, recipe: Mapping[str, Value]) -> Measurement:
         """Return the measurement of this recipe.
@@ -158,7 +160,7 @@ class Failure(_Model):
 
     `failed`: a defined, informative failure of the recipe. `refused`: the station refuses the
     recipe, and nothing moved. `unknown`: nobody knows. `stopped`: nobody knows, and the station
-    needs a person.
+    needs a person. `doses` are what the run had drawn, by trial and stock, where anybody knows.
     """
 
     kind: Literal["failed", "refused", "unknown", "stopped"]
@@ -166,6 +168,7 @@ class Failure(_Model):
     message: str = Field(default="", max_length=4000)
     lab_time: float | None = None
     station_state: dict[str, Any] | None = None
+    doses: dict[int, dict[str, DoseRecord]] = {}
 
 
 @dataclass(frozen=True, slots=True)

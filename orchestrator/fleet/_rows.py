@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from orchestrator.errors import InputRefusedError
-from orchestrator.events import Payload, TrialAbandoned, TrialFailed, TrialInDoubt, canonical
+from orchestrator.events import (
+    Doses,
+    Payload,
+    TrialAbandoned,
+    TrialFailed,
+    TrialInDoubt,
+    canonical,
+)
 from orchestrator.fleet._models import Failure, Lease, Member, Result, WorkerRow
 from orchestrator.fleet._statements import COLUMNS, Row
 
@@ -46,8 +53,16 @@ def results_digest(results: Sequence[Result]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def failure_event(failure: Failure, member: Member, state: str) -> Payload:
-    """Return what a failure says of one attempt, which is dispatched or running."""
+def failure_event(failure: Failure, member: Member, state: str, planned: Doses) -> Payload:
+    """Return what a failure says of one attempt, which is dispatched or running.
+
+    Args:
+        failure: What the worker said.
+        member: The attempt.
+        state: Of its trial.
+        planned: What it may have drawn, where the worker does not know.
+    """
+    doses = failure.doses.get(member.trial, {})
     if failure.kind == "refused" and state == "dispatched":
         return TrialAbandoned(trial=member.trial, reason=failure.message or failure.reason)
     if failure.kind in ("failed", "refused"):
@@ -58,9 +73,16 @@ def failure_event(failure: Failure, member: Member, state: str) -> Payload:
             message=failure.message or failure.reason,
             lab_time=failure.lab_time,
             station_state=failure.station_state,
+            doses=doses,
         )
     reason = f"{failure.reason}: {failure.message}" if failure.message else failure.reason
-    return TrialInDoubt(trial=member.trial, attempt=member.attempt, found=state, reason=reason)
+    return TrialInDoubt(
+        trial=member.trial,
+        attempt=member.attempt,
+        found=state,
+        reason=reason,
+        doses=doses or planned,
+    )
 
 
 def duration(lease_s: float | None, otherwise: float) -> float:

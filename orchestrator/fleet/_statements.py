@@ -58,6 +58,10 @@ _SQL = {
                        SELECT w.hidden FROM worker w WHERE w.id = :worker), l.hidden))
             ORDER BY l.offered, l.id LIMIT 1 {{skip}})
         RETURNING {_SHOWN}, expires - {{now}}""",
+    "running": """
+        SELECT payload FROM event
+        WHERE campaign = :campaign AND type = 'trial.running' AND payload LIKE :ending
+        ORDER BY seq DESC LIMIT 1""",
     "beat": f"""
         UPDATE lease SET expires = {{now}} + :lease_s, progress = :progress
         WHERE id = :id AND fence = :fence AND (state = 'leased') IS TRUE

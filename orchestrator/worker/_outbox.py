@@ -29,6 +29,12 @@ CREATE TABLE IF NOT EXISTS run (
     UNIQUE (lease, fence)
 )
 """
+_DOSES = """
+CREATE TABLE IF NOT EXISTS dose (
+    lease TEXT NOT NULL, fence INTEGER NOT NULL, stock TEXT NOT NULL, lot TEXT NOT NULL,
+    most REAL NOT NULL, PRIMARY KEY (lease, fence, stock, lot)
+)
+"""
 _IDENTITY = "CREATE TABLE IF NOT EXISTS identity (outbox TEXT NOT NULL)"
 
 
@@ -82,6 +88,7 @@ class Outbox:
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.execute("BEGIN EXCLUSIVE")
             self._database.execute(_SCHEMA)
+            self._database.execute(_DOSES)
             self._database.execute(_IDENTITY)
             self.identity = self._identity()
             self._database.execute("COMMIT")
@@ -138,6 +145,24 @@ class Outbox:
             "UPDATE run SET route = ?, body = ? WHERE lease = ? AND fence = ?",
             (route, json.dumps(dict(body), allow_nan=False), lease, fence),
         )
+
+    def note_doses(self, lease: Mapping[str, Any], lots: Mapping[str, tuple[str, float]]) -> None:
+        """Note how much a run has drawn of each stock, or may draw: lot and volume [µL]."""
+        key = (lease["lease"], lease["fence"])
+        self._database.execute("BEGIN")
+        self._database.execute("DELETE FROM dose WHERE lease = ? AND fence = ?", key)
+        self._database.executemany(
+            "INSERT INTO dose VALUES (?, ?, ?, ?, ?)",
+            [(*key, stock, lot, most) for stock, (lot, most) in lots.items()],
+        )
+        self._database.execute("COMMIT")
+
+    def drawn(self, stock: str, lot: str) -> float:
+        """Return how much runs of this outbox have drawn of a bottle at most [µL]."""
+        row = self._database.execute(
+            "SELECT coalesce(sum(most), 0.0) FROM dose WHERE stock = ? AND lot = ?", (stock, lot)
+        ).fetchone()
+        return float(row[0])
 
     def acknowledge(self, lease: str, fence: int, answer: str) -> None:
         """Note what the server said; the body is dropped, for the record has it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from instruments import (
@@ -16,8 +16,10 @@ from instruments import (
     StationStoppedError,
     TrialFailedError,
 )
+from instruments.doses import batch_doses_of, doses_of
 from orchestrator.errors import DotpilotError
 from orchestrator.wire import result_document
+from orchestrator.worker._bottles import Bottles
 from orchestrator.worker._outbox import Route
 
 Progress = Callable[[str], None]
@@ -51,29 +53,51 @@ def members(lease: Mapping[str, Any]) -> list[tuple[AttemptKey, dict[str, Any]]]
     ]
 
 
-def run_lease(lease: Mapping[str, Any], station: Station, progress: Progress) -> Outcome:
+def run_lease(
+    lease: Mapping[str, Any], station: Station, progress: Progress, bottles: Bottles
+) -> Outcome:
     """Run what a lease holds on an open, restored station; every exception becomes an outcome."""
+    work = members(lease)
+    found = _outcome(lease, station, progress, bottles)
+    if isinstance(found, Outcome):
+        return found
+    outcome, error = found
+    doses = [doses_of(error)] if len(work) == 1 else batch_doses_of(error, len(work))
+    bottles.note_drawn(lease, doses)
+    drawn = {
+        str(key.trial): bottles.labelled(d) for (key, _), d in zip(work, doses, strict=True) if d
+    }
+    return replace(outcome, body={**outcome.body, "doses": drawn})
+
+
+def _outcome(
+    lease: Mapping[str, Any], station: Station, progress: Progress, bottles: Bottles
+) -> Outcome | tuple[Outcome, BaseException]:
+    """Return what came of a run, with the exception that ended it, if one did."""
     work = members(lease)
     fence = int(lease["fence"])
     try:
         made = _measurements(station, work, progress)
     except RecipeRefusedError as error:
-        return failure(fence, "refused", "refused_by_station", str(error))
+        return failure(fence, "refused", "refused_by_station", str(error)), error
     except TrialFailedError as error:
         body = failure(fence, "failed", error.reason, str(error)).body
         state = None if error.station_state is None else dict(error.station_state)
-        return Outcome("fail", {**body, "lab_time": station.lab_time, "station_state": state})
+        body = {**body, "lab_time": station.lab_time, "station_state": state}
+        return Outcome("fail", body), error
     except DeviceError as error:
-        return failure(fence, "unknown", "device_lost", f"{type(error).__name__}: {error}")
+        lost = f"{type(error).__name__}: {error}"
+        return failure(fence, "unknown", "device_lost", lost), error
     except StationStoppedError as error:
-        return failure(fence, "stopped", "station_stopped", str(error), error)
+        return failure(fence, "stopped", "station_stopped", str(error), error), error
     except BrokenOffError as error:
-        return failure(fence, "unknown", "broken_off", str(error))
+        return failure(fence, "unknown", "broken_off", str(error)), error
     except BaseException as error:
         said = f"{type(error).__name__}: {error}"
-        return failure(fence, "unknown", "interrupted", said, error)
+        return failure(fence, "unknown", "interrupted", said, error), error
+    bottles.note_drawn(lease, [m.doses for m in made])
     results = [
-        result_document(m, key.trial, key.attempt, station.lab_time)
+        result_document(m, key.trial, key.attempt, station.lab_time, bottles.labelled(m.doses))
         for (key, _), m in zip(work, made, strict=True)
     ]
     return Outcome("result", {"fence": fence, "results": results})

@@ -22,9 +22,10 @@ from orchestrator.errors import (
     RemoteError,
     TransitionError,
 )
+from orchestrator.worker._bottles import Bottles, BottleShortError
 from orchestrator.worker._heartbeat import Heartbeats
 from orchestrator.worker._outbox import Entry, Outbox
-from orchestrator.worker._run import BrokenOffError, Outcome, failure, run_lease
+from orchestrator.worker._run import BrokenOffError, Outcome, failure, members, run_lease
 from orchestrator.worker._station_bay import StationBay
 from orchestrator.worker._station_file import StationFile
 
@@ -67,6 +68,7 @@ class Worker:
         self._client, self._beats, self._file, self.name = client, beats, file, name
         self._outbox, self._bay, self._say, self._clock = outbox, bay, say, clock
         self._poll = poll
+        self._bottles = Bottles(file, outbox)
         self._stop = threading.Event()
         self._why = ""
         self._period = HEARTBEAT
@@ -213,7 +215,7 @@ class Worker:
         """Run one lease and put its outcome into the outbox; None where nothing ran."""
         self._outbox.begin(lease)
         station = self._station_for(lease)
-        if not self._take_up(lease):
+        if not self._take_up(lease, self._planned(lease, station)):
             return None
         self._say(f"{_trials(lease)}: running")
         outcome: Outcome | None = None
@@ -244,11 +246,30 @@ class Worker:
             self._deliver()
             raise _ended(error) from error
 
-    def _take_up(self, lease: Mapping[str, Any]) -> bool:
+    def _planned(self, lease: Mapping[str, Any], station: Station) -> dict[int, Any]:
+        """Return what each trial may draw.
+
+        Raises:
+            DotpilotError: more than there is; nothing was moved, and the lease goes back.
+        """
+        recipes = {key.trial: recipe for key, recipe in members(lease)}
+        try:
+            return self._bottles.set_aside(lease, station, recipes)
+        except BottleShortError as error:
+            self._bay.make_safe()
+            self._not_run(lease, str(error))
+            self._deliver()
+            raise
+
+    def _take_up(self, lease: Mapping[str, Any], planned: Mapping[int, Any]) -> bool:
         """Tell the server that the run begins, while the lease is surely held."""
         try:
             answer = self._client.heartbeat(
-                lease["lease"], lease["fence"], "taken up", lease_s=self._file.lease_s
+                lease["lease"],
+                lease["fence"],
+                "taken up",
+                lease_s=self._file.lease_s,
+                planned=planned,
             )
         except LostLeaseError as error:
             self._outbox.acknowledge(lease["lease"], lease["fence"], f"not run: {error}")
@@ -261,6 +282,7 @@ class Worker:
         return not answer["cancel"]
 
     def _not_run(self, lease: Mapping[str, Any], reason: str) -> None:
+        self._outbox.note_doses(lease, {})
         body = {"fence": lease["fence"], "reason": reason}
         self._outbox.conclude(lease["lease"], lease["fence"], "return", body)
         self._say(f"{_trials(lease)}: {reason}")
@@ -280,7 +302,7 @@ class Worker:
 
         with beats:
             self._bay.note_dispense(lease, self.name, station)
-            outcome = run_lease(lease, station, progress)
+            outcome = run_lease(lease, station, progress, self._bottles)
         unsure = outcome.route == "fail" and outcome.body["kind"] in ("unknown", "stopped")
         if unsure or beats.lost or beats.silence > 0.0:
             self._bay.make_safe()

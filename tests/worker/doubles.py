@@ -82,9 +82,17 @@ class Server:
 
         return self._answer("lease", act)
 
-    def heartbeat(self, lease: str, fence: int, progress: str, *, lease_s: float | None) -> Any:
+    def heartbeat(
+        self,
+        lease: str,
+        fence: int,
+        progress: str,
+        *,
+        lease_s: float | None,
+        planned: Mapping[int, Any] | None = None,
+    ) -> Any:
         def act() -> Any:
-            found = self.fleet.heartbeat(lease, fence, progress, lease_s)
+            found = self.fleet.heartbeat(lease, fence, progress, lease_s, _records(planned))
             return {"expires_in": found.expires_in, "cancel": found.cancel, "pause": found.pause}
 
         return self._answer("heartbeat", act)
@@ -105,6 +113,13 @@ class Server:
         return self._answer(
             "return", lambda: {"state": self.fleet.give_back(lease, fence, reason).state}
         )
+
+
+def _records(planned: Mapping[int, Any] | None) -> dict[int, ev.Doses]:
+    return {
+        trial: {stock: ev.DoseRecord(**dose) for stock, dose in doses.items()}
+        for trial, doses in (planned or {}).items()
+    }
 
 
 class Bench:
@@ -168,12 +183,13 @@ class Place:
     bench: Bench
     said: list[str] = field(default_factory=list)
     now: float = 0.0
+    file: StationFile = FILE
 
     def worker(self, outbox: Outbox, beats: Server | None = None) -> Worker:
         """Return a worker of this place."""
-        bay = StationBay(FILE, self.folder / "dispensed.jsonl", self.bench.create)  # type: ignore[arg-type]
+        bay = StationBay(self.file, self.folder / "dispensed.jsonl", self.bench.create)  # type: ignore[arg-type]
         return Worker(
-            self.server, beats or self.server, FILE, "w1", outbox, bay,  # type: ignore[arg-type]
+            self.server, beats or self.server, self.file, "w1", outbox, bay,  # type: ignore[arg-type]
             self.said.append, lambda: self.now, poll=0.0,
         )  # fmt: skip
 

@@ -29,6 +29,7 @@ from orchestrator.worker import (
     run_lease,
     with_station_file,
 )
+from orchestrator.worker._bottles import Bottles
 from tests.worker.doubles import Bench, Place, Server, offered, wait_for
 
 
@@ -107,12 +108,12 @@ def test_a_lease_that_a_rolled_back_outbox_does_not_know_is_never_run(
         lease = place.server.lease("w1", wait=0.0, lease_s=None, instance=outbox.identity)
         outbox.begin(lease)
         if taken_up:
-            assert first._take_up(lease)
+            assert first._take_up(lease, {})
         second._turn()
         assert place.state(2) == "measured" and place.bench.runs == 1
         assert place.state(1) == ("in_doubt" if taken_up else "approved")
         if not taken_up:
-            assert not first._take_up(lease), "only one of them may go on"
+            assert not first._take_up(lease, {}), "only one of them may go on"
 
 
 def _silent(place: Place) -> None:
@@ -372,7 +373,7 @@ def test_a_local_launch_runs_as_the_station_that_is_named() -> None:
         with_station_file({"station": "larp_plate"}, hidden)
 
 
-def test_a_plate_is_run_as_one_and_comes_back_bit_for_bit() -> None:
+def test_a_plate_is_run_as_one_and_comes_back_bit_for_bit(tmp_path: Path) -> None:
     recipes = [
         {**{p.name: p.default for p in create_station("larp_plate").description.parameters
             if p.when is None}, "amine_acid_ratio": ratio, "characterisation": "reader"}
@@ -384,13 +385,17 @@ def test_a_plate_is_run_as_one_and_comes_back_bit_for_bit() -> None:
     for station in (here, there):
         station.open()
         station.restore({})
-    outcome = run_lease(lease, there, lambda _: None)
+    with Outbox(tmp_path / "outbox.db") as outbox:
+        bottles = Bottles(StationFile(station="larp_plate", lab="a"), outbox)
+        outcome = run_lease({**lease, "lease": "l1"}, there, lambda _: None, bottles)
     keys = [AttemptKey(1, 1), AttemptKey(2, 1)]
     alone = cast(BatchStation, here).run_batch(recipes, keys)
     assert outcome.route == "result" and outcome.body["fence"] == 3
     for measured, document in zip(alone, outcome.body["results"], strict=True):
         key = (document["trial"], document["attempt"], document["lab_time"])
-        assert document == result_document(measured, *key), "one shape at both ends"
+        drawn = bottles.labelled(measured.doses)
+        assert drawn, "a plate draws something"
+        assert document == result_document(measured, *key, drawn), "one shape at both ends"
         travelled = Result.model_validate(json.loads(json.dumps(document)))
         arrived = travelled.measurement(measured.requested)
         assert [s.name for s in arrived.spectra] == [s.name for s in measured.spectra]
