@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from instruments.drivers.transcript import Transcript
+from instruments.drivers.transcript import PartTranscript, Transcript
 from instruments.errors import DeviceTimeoutError, InstrumentError
 from instruments.wiring import EMULATED, Connection, End, Wiring
 
@@ -128,9 +128,8 @@ class Bench:
             self._ends[part] = kind.emulate(said, settings, names)
             address = self._ends[part].address
         limits = self._limits.get(part, {})
-        return kind.connect(
-            Connection(part, names, said, settings, address, limits, self._transcript)
-        )
+        kept = PartTranscript(part, self._transcript) if self._transcript is not None else None
+        return kind.connect(Connection(part, names, said, settings, address, limits, kept))
 
     def attach(self, simulated: Mapping[str, Any], now: Callable[[], float]) -> None:
         """Put these simulated instruments, by part, behind the emulated ends."""

@@ -84,6 +84,15 @@ class SafeState(Protocol):
 
 
 @runtime_checkable
+class Confirming(Protocol):
+    """Can be asked whether it still does what it was told."""
+
+    def confirm(self) -> None:
+        """Return if so; raises DeviceStoppedError or another DeviceError otherwise."""
+        ...
+
+
+@runtime_checkable
 class Pump(Identifiable, SafeState, Protocol):
     """Delivers one liquid."""
 

@@ -9,6 +9,7 @@ InstrumentError
     ├── DeviceRefusedError    it refused; nothing has happened and its state is known
     ├── DeviceTimeoutError    no whole answer in time: its state is unknown
     └── DeviceFaultError      it reports a fault, or an answer that cannot be true
+        └── DeviceStoppedError    it says that it no longer does what it was told
 """
 
 from __future__ import annotations
@@ -69,3 +70,7 @@ class DeviceTimeoutError(DeviceError):
 
 class DeviceFaultError(DeviceError):
     """The device reports a fault, or answers what cannot be true; its state is unknown."""
+
+
+class DeviceStoppedError(DeviceFaultError):
+    """The device says that it no longer does what it was told: stalled, empty, or restarted."""

@@ -9,8 +9,12 @@ from typing import Any
 from instruments import flow_line
 from instruments.bench import Bench
 from instruments.capabilities import FlowRig, Lit
+from instruments.drivers.transcript import Transcript
 from instruments.metered import MeteredPump
+from instruments.simulated.noise import instrument_generator
+from instruments.station import AttemptKey
 from instruments.wiring import Wiring, emulated_wiring
+from surrogate_sim.plants.flow import Troubles
 
 SINGLE = (
     "carrier_pump",
@@ -36,9 +40,25 @@ def flow_wiring(document: Mapping[str, Any]) -> Wiring:
     return emulated_wiring("flow_synthesis", document, needed)
 
 
-def flow_bench(wiring: Wiring) -> Bench:
+def flow_bench(wiring: Wiring, transcript: Transcript | None = None) -> Bench:
     """Return the line's wires, not yet open."""
-    return Bench(wiring, {"pumps": {s.name: s.limits for s in flow_line.all_stocks()}})
+    limits = {"pumps": {s.name: s.limits for s in flow_line.all_stocks()}}
+    return Bench(wiring, limits, transcript)
+
+
+def troubles(wiring: Wiring, key: AttemptKey) -> Troubles:
+    """Return what befalls the line's streams in an attempt, as its pumps' faults ask for."""
+    said = wiring.parts["pumps"].faults if "pumps" in wiring.parts else {}
+    rates = {kind: said.get(kind, 0.0) for kind in ("clog", "bubble")}
+    if not any(rates.values()):
+        return Troubles()
+    return Troubles(instrument_generator(int(said.get("seed", 0)), key, "troubles"), **rates)
+
+
+def fading(wiring: Wiring) -> float:
+    """Return the share of its light that the line loses per hour [1/h], as its faults ask for."""
+    parts = wiring.parts
+    return parts["spectrometer"].faults.get("lamp_drift", 0.0) if "spectrometer" in parts else 0.0
 
 
 def wired(rig: FlowRig, bench: Bench) -> FlowRig:

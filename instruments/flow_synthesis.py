@@ -16,10 +16,11 @@ import numpy as np
 
 from instruments import feasibility, flow_line
 from instruments.bench import Bench
-from instruments.capabilities import Carrier, FlowRig
+from instruments.capabilities import Carrier, FlowRig, SafeState
 from instruments.doses import DoseMeter, Doses, note_doses, total_volume
+from instruments.drivers.transcript import Transcript
 from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
-from instruments.flow_bench import flow_bench, flow_wiring, wired
+from instruments.flow_bench import fading, flow_bench, flow_wiring, troubles, wired
 from instruments.formulation import (
     Formulation,
     achieved_recipe,
@@ -79,6 +80,9 @@ class FlowSynthesisStation:
         settings: How the procedure is carried out.
         parameters: Constants of the laboratory; those of `lab` if absent.
 
+    Attributes:
+        transcript: Keeps what goes over the wires that are opened from then on.
+
     Raises:
         InstrumentError: an unknown key, model or part in `lab`, or a seed that is not a whole
             number of at least 0.
@@ -108,6 +112,7 @@ class FlowSynthesisStation:
         self._wiring = flow_wiring((lab or {}).get("instruments") or {})
         self._bench: Bench | None = None
         self._meter: DoseMeter[AttemptKey] = DoseMeter()
+        self.transcript: Transcript | None = None
         self._open = False
 
     @property
@@ -157,7 +162,7 @@ class FlowSynthesisStation:
 
     def bench(self) -> Bench:
         """Return the wires of its drivers, not yet open; none of them for a simulated station."""
-        return flow_bench(self._wiring)
+        return flow_bench(self._wiring, self.transcript)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up the state that a recorded measurement ended with ({} is a new laboratory)."""
@@ -222,6 +227,13 @@ class FlowSynthesisStation:
         """Derive observables and the verdict from raw data; deterministic."""
         return analyse_flow(measurement)
 
+    def devices(self) -> Mapping[str, Any]:
+        """Its instruments by name that have a safe state, for a stop from any thread."""
+        rig, bench = self._rig, self._bench
+        if rig is not None:
+            return {n: i for n, i in rig.instruments().items() if isinstance(i, SafeState)}
+        return {} if bench is None else bench.by_name
+
     def truth(self) -> Mapping[str, float]:
         """Hidden state of the stream that the last run measured; empty where none was."""
         if self._measured is None:
@@ -261,7 +273,9 @@ class FlowSynthesisStation:
             key,
             start=self.lab_time,
             photon_rate=self._parameters.flow["photon_rate"] * self._lamp(),
+            fading=fading(self._wiring),
         )
+        plant.suffer(troubles(self._wiring, key))
         rig = replace(rig, extras=flow_extras(plant, self._lab_seed, key))
         return rig if self._bench is None else wired(rig, self._bench)
 
@@ -372,11 +386,10 @@ def _measurement(
     doses: Doses,
 ) -> Measurement:
     readings = record.readings
-    achieved: dict[str, float] = dict(
-        achieved_recipe(
-            flow_line.synthesis_stocks(recipe), flow_line.exchange_stocks(recipe), record.flows
-        )
-    )
+    stocks = flow_line.synthesis_stocks(recipe), flow_line.exchange_stocks(recipe)
+    achieved: dict[str, float] = {}
+    if min(record.flows.values()) > 0.0:  # a stock that brings air leaves no ratios
+        achieved |= achieved_recipe(*stocks, record.flows)
     achieved["flow_velocity"] = readings["velocity"]
     achieved["temperature"] = readings["temperature"]
     achieved["probe_position"] = readings["position"]
@@ -405,9 +418,12 @@ def _measurement(
 
 
 def _procedure_conditions(record: FlowRecord) -> dict[str, dict[str, Any]]:
-    units = {"flushed": "", "waited": "", "waited_time": "s", "change": ""}
+    units = {"flushed": "", "waited": "", "waited_time": "s", "change": "", "flow_departure": ""}
     found = {
-        f"line_volumes_{n}" if n in ("flushed", "waited") else n: {"value": v, "unit": units[n]}
+        f"line_volumes_{n}" if n in ("flushed", "waited") else n: {
+            "value": v,
+            "unit": units.get(n, "s"),
+        }
         for n, v in record.waits.items()
     }
     found["carrier_flow"] = {"value": record.readings["carrier_flow"], "unit": "µL/s"}

@@ -15,6 +15,7 @@ from typing import Any
 from instruments import plate_deck
 from instruments.bench import Bench
 from instruments.doses import Doses, note_batch_doses
+from instruments.drivers.transcript import Transcript
 from instruments.errors import InstrumentError, RecipeRefusedError
 from instruments.metrology.plate import analyse_plate
 from instruments.plate_bench import plate_bench, plate_wiring, wired
@@ -84,6 +85,9 @@ class LarpPlateStation:
         seed: Keys the noise where no hidden seed is given.
         parameters: The lab's constants, in place of those that `lab` stands for.
 
+    Attributes:
+        transcript: Keeps what goes over the wires that are opened from then on.
+
     Raises:
         InstrumentError: an unknown key in `lab`, or a seed that is not a whole number >= 0.
     """
@@ -98,6 +102,7 @@ class LarpPlateStation:
         given = dict(lab or {})
         self._wiring = plate_wiring(given.pop("instruments", None) or {})
         self._bench: Bench | None = None
+        self.transcript: Transcript | None = None
         hidden = hidden_seed(given, "larp_plate")
         self._parameters = parameters or twin_parameters("larp_plate", hidden)
         self._lab_seed = seed if hidden is None else hidden
@@ -137,7 +142,11 @@ class LarpPlateStation:
 
     def bench(self) -> Bench:
         """Return the wires of its drivers, not yet open; none of them for a simulated station."""
-        return plate_bench(self._wiring, reader_optics(self._parameters.own))
+        return plate_bench(self._wiring, reader_optics(self._parameters.own), self.transcript)
+
+    def devices(self) -> Mapping[str, Any]:
+        """Its drivers by name, for a stop from any thread; the simulated instruments rest."""
+        return {} if self._bench is None else self._bench.by_name
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up the state that a recorded measurement ended with ({} is a new laboratory)."""

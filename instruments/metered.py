@@ -45,6 +45,10 @@ class MeteredPump:
         """Say what the pump is."""
         return self._pump.identify()
 
+    def confirm(self) -> None:
+        """See that the pump still does what it was told, where it can say so."""
+        getattr(self._pump, "confirm", lambda: None)()
+
     def set_flow(self, flow: float) -> None:
         """Set the flow [µL/s]; see the pump."""
         self._pump.set_flow(flow)

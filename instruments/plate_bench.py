@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from instruments.bench import Bench
+from instruments.drivers.transcript import Transcript
 from instruments.procedures.plate import Optics, PlateRig
 from instruments.wiring import Wiring, emulated_wiring
 
@@ -22,14 +23,15 @@ def plate_wiring(document: Mapping[str, Any]) -> Wiring:
     return emulated_wiring("larp_plate", document, {part: [part] for part in PARTS})
 
 
-def plate_bench(wiring: Wiring, optics: Optics) -> Bench:
+def plate_bench(wiring: Wiring, optics: Optics, transcript: Transcript | None = None) -> Bench:
     """Return the line's wires, not yet open.
 
     Args:
         wiring: Which driver plays which part.
         optics: How the reader is to look at a well.
+        transcript: Keeps what goes over the wires.
     """
-    return Bench(wiring, {"reader": {"reader": optics}})
+    return Bench(wiring, {"reader": {"reader": optics}}, transcript)
 
 
 def wired(rig: PlateRig, bench: Bench) -> PlateRig:

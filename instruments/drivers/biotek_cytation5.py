@@ -127,6 +127,9 @@ class BiotekCytation5:
             )
         return {w: _text(read["data"][w // 12][w % 12], cells[w]) for w in asked}
 
+    def confirm(self) -> None:
+        """Every read is defined and taken in one go, so nothing is held between."""
+
     def halt(self) -> None:
         """Nothing moves that would need it: the reader stops by itself after a read."""
 

@@ -44,25 +44,42 @@ class SerialIO:
 
     def __init__(self, address: str, transcript: Transcript | None = None) -> None:
         self._address, self._transcript = address, transcript
+        self._broken = False
+        self._port = self._opened()
+
+    def _opened(self) -> Any:
         try:
-            self._port = serialx.serial_for_url(address, baudrate=9600, read_timeout=_SLICE)
-            self._port.open()
+            port = serialx.serial_for_url(self._address, baudrate=9600, read_timeout=_SLICE)
+            port.open()
         except (OSError, ValueError) as error:
             raise InstrumentError(
-                f"{address} must be a port that can be opened, but {error}; check the cable, the "
-                "address in the station file, and that nothing else has the port"
+                f"{self._address} must be a port that can be opened, but {error}; check the "
+                "cable, the address in the station file, and that nothing else has the port"
             ) from error
+        return port
 
     async def read(self, count: int) -> bytes:
         """Up to `count` bytes; none where none come for a moment."""
-        got = self._port.read(count) or b""
+        try:
+            got = self._port.read(count) or b""
+        except OSError:
+            self._broken = True
+            raise
         self._note(False, got)
         return got
 
     async def write(self, data: bytes) -> None:
-        """Send bytes."""
+        """Send bytes, over a port that is opened anew where it broke off."""
+        if self._broken:
+            self._port.close()
+            self._port = self._opened()
+            self._broken = False
         self._note(True, data)
-        self._port.write(data)
+        try:
+            self._port.write(data)
+        except OSError:
+            self._broken = True
+            raise
 
     async def usb_purge_rx_buffer(self) -> None:
         """Drop what came and was not read."""

@@ -20,7 +20,13 @@ from instruments.drivers.link import TIMEOUT, Link
 from instruments.drivers.visa import VisaLink
 from instruments.emulators.coherent_obis import ObisEmulator
 from instruments.emulators.servers import SerialEnd
-from instruments.errors import DeviceFaultError, DeviceRefusedError, InstrumentError
+from instruments.errors import (
+    DeviceFaultError,
+    DeviceRefusedError,
+    DeviceStoppedError,
+    DeviceTimeoutError,
+    InstrumentError,
+)
 from instruments.wiring import Connection, DriverKind, Part
 
 DRIVER, VERSION = "coherent_obis", "1"
@@ -43,6 +49,8 @@ class CoherentObis:
     def __init__(self, name: str, link: Link, maximum: float, *, emulated: bool) -> None:
         self.name, self.wire = name, link
         self._maximum, self._emulated = maximum, emulated
+        self._power: str | None = None  # W, as told and read back
+        self._on: bool | None = False
 
     def identify(self) -> Mapping[str, Any]:
         """Ask for model, firmware and serial number."""
@@ -77,13 +85,10 @@ class CoherentObis:
                 f"asked for {power:g} mW; to end emission switch it off"
             )
         wanted = f"{power / 1000.0:.{DIGITS}g}"
+        self._power = None
         self._ask(f"{_SETPOINT} {wanted}")
-        held = self._number(f"{_SETPOINT}?")
-        if abs(held - float(wanted)) > 10.0**-DIGITS * float(wanted):
-            raise DeviceFaultError(
-                f"laser {self.name!r} must hold the {wanted} W that it was set to, but reads back "
-                f"{held:g} W; switch it off"
-            )
+        self._check_power(wanted)
+        self._power = wanted
 
     def read_power(self) -> float:
         """Power that its photodiode measures [mW]."""
@@ -129,6 +134,40 @@ class CoherentObis:
             )
         return int(found[1], 16)
 
+    def confirm(self) -> None:
+        """See that it still emits, or is dark, at the power that it was told.
+
+        Raises:
+            DeviceStoppedError: it is dark where it should emit.
+            DeviceFaultError: it emits where it should not, or holds another power.
+            DeviceTimeoutError: it does not answer, or did not confirm what it was told last.
+        """
+        if self._on is None:
+            raise DeviceTimeoutError(
+                f"laser {self.name!r} must have confirmed its last command, but it did not; "
+                "switch it off"
+            )
+        on, self._on = self._on, None
+        emits = self.emitting()
+        if on and not emits:
+            raise DeviceStoppedError(
+                f"laser {self.name!r} must emit, but it is dark; it may have lost its power or "
+                "its interlock"
+            )
+        if emits and not on:
+            raise DeviceFaultError(f"laser {self.name!r} must be dark, but it emits; turn its key")
+        if self._power is not None:
+            self._check_power(self._power)
+        self._on = on
+
+    def _check_power(self, wanted: str) -> None:
+        held = self._number(f"{_SETPOINT}?")
+        if abs(held - float(wanted)) > 10.0**-DIGITS * float(wanted):
+            raise DeviceFaultError(
+                f"laser {self.name!r} must hold the {wanted} W that it was set to, but reads back "
+                f"{held:g} W; switch it off"
+            )
+
     def halt(self) -> None:
         """Tell the laser to go dark, without waiting for its answer."""
         self.wire.tell(b"SOURce:AM:STATe OFF\r\n")
@@ -142,12 +181,14 @@ class CoherentObis:
         self.wire.close()
 
     def _switch(self, state: str) -> None:
+        self._on = None
         self._ask(f"SOURce:AM:STATe {state}")
         if self.emitting() != (state == "ON"):
             raise DeviceFaultError(
                 f"laser {self.name!r} must be {state} after it was switched so, but it is not; "
                 "turn its key"
             )
+        self._on = state == "ON"
 
     def _number(self, question: str) -> float:
         said = self._query(question)

@@ -24,6 +24,16 @@ class Driver(Protocol):
         """Bring the device where a person may walk away; may be called twice."""
         ...
 
+    def confirm(self) -> None:
+        """See that the device still does what it was last told; moves nothing.
+
+        Raises:
+            DeviceStoppedError: it says that it does not: stalled, empty, restarted, ...
+            DeviceFaultError: it holds something else than it was told.
+            DeviceTimeoutError: it does not answer.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of the device. May be called twice."""
         ...

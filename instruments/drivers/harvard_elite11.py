@@ -80,6 +80,7 @@ class HarvardElite11(ChainedPump):
             InstrumentError: outside the limits; the pump keeps its flow.
             DeviceRefusedError: the pump does not take the rate.
             DeviceFaultError: it holds another rate, or does not run.
+            DeviceStoppedError: it stands still, or did when it should have infused.
             DeviceTimeoutError: it does not answer.
         """
         check_flow(self.name, self._limits, flow)
@@ -87,7 +88,10 @@ class HarvardElite11(ChainedPump):
             self.stop()
             return
         wanted = f"{60.0 * flow:.{DIGITS}g}"
-        self._ask(f"irate {wanted} ul/min")
+        before, self._told = self._told, None
+        _, state = self._ask(f"irate {wanted} ul/min")
+        if before and state != "infusing":
+            raise self._stands_still("have infused until its flow is changed", state)
         held = self._rate()
         if abs(held - float(wanted)) > 1e-9 * held:
             raise DeviceFaultError(
@@ -96,10 +100,8 @@ class HarvardElite11(ChainedPump):
             )
         _, state = self._ask("irun")
         if state != "infusing":
-            raise DeviceFaultError(
-                f"pump {self.name!r} must infuse after its start, but it is {state}; look for a "
-                "blocked line or an empty syringe"
-            )
+            raise self._stands_still("infuse after its start", state)
+        self._told = float(wanted) / 60.0
 
     def read_flow(self) -> float:
         """The rate at which the pump says that it infuses [µL/s]; zero unless it does."""
@@ -121,12 +123,18 @@ class HarvardElite11(ChainedPump):
         Raises:
             DeviceFaultError: it still runs.
         """
+        self._told = None
         _, state = self._ask("stp")
         if state in ("infusing", "withdrawing"):
             raise DeviceFaultError(
                 f"pump {self.name!r} must stand still after a stop, but it is {state}; cut its "
                 "power"
             )
+        self._told = 0.0
+
+    def _present(self) -> tuple[bool, float, str]:
+        lines, state = self._ask("irate")
+        return state in ("infusing", "withdrawing"), _rate_of(lines, self.name) / 60.0, state
 
     def _rate(self) -> float:
         lines, _ = self._ask("irate")

@@ -24,6 +24,7 @@ from instruments.errors import (
     DeviceError,
     DeviceFaultError,
     DeviceRefusedError,
+    DeviceStoppedError,
 )
 from instruments.wiring import Connection, DriverKind, Part
 
@@ -134,6 +135,17 @@ class Julabo(ControllerThermostat):
         if code != _REMOTE_START:
             raise DeviceFaultError(
                 f"{self.name} must run, but it says {code:02d} {what}; look at it"
+            )
+
+    def _check_running(self, started: bool) -> None:
+        with self._lock:
+            code, what = self._status()
+        if code < 0:
+            raise DeviceFaultError(f"{self.name} reports {code:03d} {what}; look at it")
+        if started and code != _REMOTE_START:
+            raise DeviceStoppedError(
+                f"{self.name} must run, but it says {code:02d} {what}; it may have lost its "
+                "power, set it again"
             )
 
     def _check_refusal(self, what: str) -> None:

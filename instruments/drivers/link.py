@@ -73,20 +73,24 @@ class SerialLink:
         self.name, self.timeout, self._transcript = address, timeout, transcript
         self._lock = threading.Lock()
         self._owed = 0.0  # s of silence to wait for, since an answer may still be under way
+        self._settings: dict[str, Any] = {
+            "baudrate": baudrate,
+            "byte_size": byte_size,
+            "parity": parity,
+        }
+        self._closed = self._broken = False
+        self._port = self._opened()
+
+    def _opened(self) -> Any:
         try:
-            self._port = serialx.serial_for_url(
-                address,
-                baudrate=baudrate,
-                byte_size=byte_size,
-                parity=parity,
-                read_timeout=_SLICE,
-            )
-            self._port.open()
+            port = serialx.serial_for_url(self.name, read_timeout=_SLICE, **self._settings)
+            port.open()
         except (OSError, ValueError) as error:
             raise InstrumentError(
-                f"{address} must be a port that can be opened, but {error}; check the cable, the "
-                "address in the station file, and that nothing else has the port"
+                f"{self.name} must be a port that can be opened, but {error}; check the cable, "
+                "the address in the station file, and that nothing else has the port"
             ) from error
+        return port
 
     def exchange(self, request: bytes, end: re.Pattern[bytes]) -> bytes:
         """Send a request and return the answer; see `Link`. Stale bytes are dropped before."""
@@ -99,6 +103,7 @@ class SerialLink:
                 self._port.write(request)
                 got = self._until(end)
             except OSError as error:
+                self._broken = True
                 raise DeviceTimeoutError(
                     f"{self.name} broke off after {request!r}: {error}; whether the device acted "
                     "is unknown, look at it"
@@ -126,6 +131,7 @@ class SerialLink:
             try:
                 self._port.write(request)
             except OSError as error:
+                self._broken = True
                 raise DeviceTimeoutError(
                     f"{self.name} broke off at {request!r}: {error}; look at the device"
                 ) from error
@@ -133,13 +139,23 @@ class SerialLink:
     def close(self) -> None:
         """Let go of the port, once an exchange under way has ended."""
         with self._lock:
+            self._closed = True
             self._port.close()
 
     def _check_open(self) -> None:
-        if not self._port.is_open:
+        """See that the port is open; one that broke off is opened anew."""
+        if self._closed:
             raise DeviceTimeoutError(
                 f"{self.name} must be open to reach the device, but it is closed; open the station"
             )
+        if not self._broken:
+            return
+        self._port.close()
+        try:
+            self._port = self._opened()
+        except InstrumentError as error:
+            raise DeviceTimeoutError(f"{error}; it broke off, and its state is unknown") from error
+        self._broken, self._owed = False, min(self.timeout, _QUIET)
 
     def _until(self, end: re.Pattern[bytes]) -> bytes:
         got, deadline = b"", monotonic() + self.timeout

@@ -108,10 +108,19 @@ class ModbusThermostat(ControllerThermostat):
         (found,) = self.wire.read(self._map.setpoint)
         return signed(found)
 
+    def _check_running(self, started: bool) -> None:
+        if self._map.status is None:
+            self._measured()
+        else:
+            self._check_status(self._map.status)
+
+    def _check_status(self, register: int) -> None:
+        (status,) = self.wire.read(register)
+        self._raise([what for mask, what in self._map.faults.items() if status & mask])
+
     def _measured(self) -> float:
         if self._map.status is not None:
-            (status,) = self.wire.read(self._map.status)
-            self._raise([what for mask, what in self._map.faults.items() if status & mask])
+            self._check_status(self._map.status)
         (found,) = self.wire.read(self._map.reading)
         self._raise([what for code, what in self._map.codes.items() if code == found])
         return signed(found) / STEPS
@@ -121,6 +130,7 @@ class ModbusThermostat(ControllerThermostat):
             raise DeviceFaultError(f"{self.name} reports {', '.join(faults)}; look at it")
 
     def _check_configuration(self) -> None:
+        """See that it counts in tenths of a degree Celsius, as far as its registers tell."""
         for register, (wanted, what) in self._map.must.items():
             (found,) = self.wire.read(register)
             if found != wanted:

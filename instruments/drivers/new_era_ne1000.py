@@ -29,7 +29,12 @@ from instruments.drivers.pumping import (
 )
 from instruments.emulators.new_era_ne1000 import NewEraChain
 from instruments.emulators.servers import SerialEnd
-from instruments.errors import DeviceFaultError, DeviceRefusedError, InstrumentError
+from instruments.errors import (
+    DeviceFaultError,
+    DeviceRefusedError,
+    DeviceStoppedError,
+    InstrumentError,
+)
 from instruments.wiring import Connection, DriverKind, Part
 
 DRIVER, VERSION = "new_era_ne1000", "1"
@@ -102,6 +107,9 @@ class NewEraNE1000(ChainedPump):
         InstrumentError: no such address, or no flow that station and syringe both allow.
     """
 
+    resolution = 1e-3  # four digits, told in a unit that may keep three of them
+    _FAILED = ("?R", "?S", "?T")
+
     def __init__(
         self,
         name: str,
@@ -146,16 +154,20 @@ class NewEraNE1000(ChainedPump):
         Raises:
             InstrumentError: outside the limits; the pump keeps its flow.
             DeviceRefusedError: the pump does not take the rate.
-            DeviceFaultError: an alarm, another rate is held, or it does not run.
+            DeviceFaultError: another rate is held.
+            DeviceStoppedError: an alarm; it does not run, or did not when it should have.
             DeviceTimeoutError: it does not answer.
         """
         check_flow(self.name, self._limits, flow)
         if flow == 0.0:
             self.stop()
             return
+        before, self._told = self._told, None
         self._prepare()
         text, unit = rate_of(flow)
         state, _, held_unit = self._rate()
+        if before and state != "I":
+            raise self._stands_still("have infused until its flow is changed", _STATES[state])
         if state != "I" or unit != held_unit:
             self.stop()
             state, text = "S", text + unit
@@ -164,10 +176,8 @@ class NewEraNE1000(ChainedPump):
         if state != "I":
             state, _ = self._ask("RUN")
         if state != "I":
-            raise DeviceFaultError(
-                f"pump {self.name!r} must infuse after its start, but it is {_STATES[state]}; "
-                "look for a blocked line or an empty syringe"
-            )
+            raise self._stands_still("infuse after its start", _STATES[state])
+        self._told = float(rate_of(flow)[0]) / PARTS[unit]
 
     def read_flow(self) -> float:
         """The rate at which the pump says that it infuses [µL/s]; zero unless it does."""
@@ -194,16 +204,21 @@ class NewEraNE1000(ChainedPump):
         Raises:
             DeviceFaultError: it still runs.
         """
-        state = ""
+        self._told, state = None, ""
         for _ in range(2):  # the first pauses the program, the second ends it
             state, _ = self._ask("STP", forgive=True)
             if state == "S":
+                self._told = 0.0
                 return
         if state != "P":
             raise DeviceFaultError(
                 f"pump {self.name!r} must stand still after a stop, but it is {_STATES[state]}; "
                 "cut its power"
             )
+
+    def _present(self) -> tuple[bool, float, str]:
+        state, value, unit = self._rate()
+        return state in "IWX", value / PARTS[unit], _STATES[state]
 
     def _prepare(self) -> None:
         """Tell the pump once, and again after a loss of power, its syringe and an endless dose."""
@@ -252,8 +267,9 @@ class NewEraNE1000(ChainedPump):
             self._prepared = False
             state, data = self._frame(command)
         if state == "A":
-            self._prepared = False
-            raise DeviceFaultError(
+            self._prepared, self._told = False, None
+            kind = DeviceStoppedError if data in self._FAILED else DeviceFaultError
+            raise kind(
                 f"pump {self.name!r} raises an alarm: {_ALARMS.get(data, data)}; it stands still, "
                 "look at it"
             )

@@ -179,6 +179,9 @@ class OceanHDX:
             )
         return Exposure(counts, micros * STEP, averages, light, path)
 
+    def confirm(self) -> None:
+        """Every exposure is set, read back and taken in one go, so nothing is held between."""
+
     def to_safe_state(self) -> None:
         """A detector does no harm; its lights have a safe state of their own."""
 

@@ -175,6 +175,9 @@ class OpentronsOT2:
         await _give(handler, 1, target, plan.injected)
         await handler.drop_tips([tip], use_channels=[1])
 
+    def confirm(self) -> None:
+        """Every stroke is answered for when it is done, so nothing is held between."""
+
     def halt(self) -> None:
         """Stop the run over a connection of its own, whatever is under way."""
         if self.wire.run_id is None:

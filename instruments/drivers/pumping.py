@@ -12,7 +12,12 @@ from instruments.capabilities import FlowLimits
 from instruments.drivers.link import Link, serial_link
 from instruments.emulators.liquid import Chain
 from instruments.emulators.servers import SerialEnd
-from instruments.errors import InstrumentError
+from instruments.errors import (
+    DeviceFaultError,
+    DeviceStoppedError,
+    DeviceTimeoutError,
+    InstrumentError,
+)
 from instruments.wiring import Connection, Part
 
 P = TypeVar("P")
@@ -85,11 +90,15 @@ class ChainedPump(ABC):
         emulated: Whether an emulator answers.
     """
 
+    resolution = 1e-6
+    """Relative distance of a flow that is told from one that is held."""
+
     def __init__(
         self, name: str, link: Link, limits: FlowLimits, stopping: str, *, emulated: bool
     ) -> None:
         self.name, self.wire = name, link
         self._limits, self._stopping, self._emulated = limits, stopping, emulated
+        self._told: float | None = 0.0  # µL/s that it confirmed; None where nobody knows
 
     @property
     def limits(self) -> FlowLimits:
@@ -99,6 +108,42 @@ class ChainedPump(ABC):
     @abstractmethod
     def stop(self) -> None:
         """Stop, and see that it stands still."""
+
+    @abstractmethod
+    def _present(self) -> tuple[bool, float, str]:
+        """Ask whether it moves, at which flow [µL/s] it is set, and what it says of itself."""
+
+    def confirm(self) -> None:
+        """See that it still infuses at the flow that it was told, or stands still.
+
+        Raises:
+            DeviceStoppedError: it stands still where it should infuse.
+            DeviceFaultError: it moves at another flow.
+            DeviceTimeoutError: it does not answer, or what it was told last is unknown.
+        """
+        told = self._told
+        if told is None:
+            raise DeviceTimeoutError(
+                f"pump {self.name!r} must have confirmed its last command, but it did not; "
+                "whether it moves is unknown, stop it"
+            )
+        moves, flow, state = self._present()
+        if told > 0.0 and not moves:
+            self._told = None
+            raise self._stands_still(f"infuse at the {told:g} µL/s that it was told", state)
+        found = flow if moves else 0.0
+        if abs(found - told) > self.resolution * told:
+            self._told = None
+            raise DeviceFaultError(
+                f"pump {self.name!r} was told {told:g} µL/s, but it moves at {found:g} µL/s "
+                f"({state}); stop it"
+            )
+
+    def _stands_still(self, what: str, state: str) -> DeviceStoppedError:
+        return DeviceStoppedError(
+            f"pump {self.name!r} must {what}, but it is {state} and stands still: what it was to "
+            "deliver since is missing; look for a blocked line, an empty syringe or lost power"
+        )
 
     def halt(self) -> None:
         """Tell the pump to stop, without waiting for its answer."""

@@ -25,6 +25,10 @@ _HEADERS = {"Opentrons-Version": "3", "Content-Type": "application/json"}
 _PLACE, _VOLUME = 0.1, 0.05  # mm and µL by which a robot's answer may differ from its order
 
 
+class UnknownPathError(DeviceRefusedError):
+    """The robot knows nothing of that name."""
+
+
 class RobotServer:
     """One robot.
 
@@ -138,7 +142,10 @@ class RobotServer:
         self.run_id = None
 
     def _ended(self, path: str) -> bool:
-        status = _of(self.request("GET", path), "data", "status")
+        try:
+            status = _of(self.request("GET", path), "data", "status")
+        except UnknownPathError:  # a robot that was started anew knows no run, so none goes on
+            return True
         return status in ("stop-requested", "stopped", "failed", "succeeded")
 
     # --- the wire -----------------------------------------------------------------------------
@@ -201,6 +208,8 @@ class RobotServer:
             raise DeviceFaultError(
                 f"{self.name} must answer {path} with JSON, but {answer[:60]!r} came"
             ) from error
+        if status == 404:
+            raise UnknownPathError(f"{self.name} knows no {path}: {found}")
         if not 200 <= status < 300 or not isinstance(found, dict):
             raise DeviceRefusedError(f"{self.name} refused {method} {path}: {status} {found}")
         return found

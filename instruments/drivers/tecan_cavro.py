@@ -33,6 +33,7 @@ from instruments.emulators.tecan_cavro import CavroBus
 from instruments.errors import (
     DeviceFaultError,
     DeviceRefusedError,
+    DeviceStoppedError,
     DeviceTimeoutError,
     InstrumentError,
 )
@@ -61,6 +62,7 @@ _ERRORS = {
     15: "command overflow: it is still busy",
 }
 _REFUSALS = (2, 3, 11, 15)
+_OVERLOADS = (9, 10)
 
 
 class NotInitialisedError(DeviceRefusedError):
@@ -145,13 +147,22 @@ class TecanCavro(ChainedPump):
             InstrumentError: outside the limits; the pump keeps its flow.
             DeviceRefusedError: too little in the syringe, or the pump refuses a command.
             DeviceFaultError: an error of the pump, or another speed is held.
+            DeviceStoppedError: it stands still, is overloaded or lost its power.
             DeviceTimeoutError: it does not answer, or is not ready when it should be.
         """
         check_flow(self.name, self._limits, flow)
         self.stop()
         if flow == 0.0:
             return
-        speed = round(flow / self._settings.step())
+        try:
+            self._dispense(round(flow / self._settings.step()))
+        except NotInitialisedError as error:
+            raise DeviceStoppedError(
+                f"{error}; it lost its power while its flow was set, set it again"
+            ) from error
+
+    def _dispense(self, speed: int) -> None:
+        self._told = None
         self._provide(speed * self._settings.step())
         self._run(f"V{speed}", 0.0)
         held = self._query("?2")
@@ -162,10 +173,8 @@ class TecanCavro(ChainedPump):
             )
         self._command("OA0")
         if self._ready():
-            raise DeviceFaultError(
-                f"pump {self.name!r} must dispense after its start, but it stands still; look for "
-                "an empty syringe"
-            )
+            raise self._stands_still("dispense after its start", "ready")
+        self._told = speed * self._settings.step()
 
     def read_flow(self) -> float:
         """Flow at the speed that the pump says it moves with [µL/s]; zero when it stands."""
@@ -202,9 +211,18 @@ class TecanCavro(ChainedPump):
         Raises:
             DeviceTimeoutError: it still moves.
         """
-        if not self._ready():
+        self._told = None
+        status, _ = self._frame("Q")
+        if not status & 0x20:
             self._ask("T")
             self._await(0.0)
+        self._told = 0.0
+
+    def _present(self) -> tuple[bool, float, str]:
+        """A pump at rest says so although its stroke has ended, or it has lost its power."""
+        if self._ready():
+            return False, 0.0, "ready"
+        return True, self._query("?2") * self._settings.step(), "busy"
 
     def _provide(self, flow: float) -> None:
         """Have enough in the syringe for a flow [µL/s]."""
@@ -266,6 +284,9 @@ class TecanCavro(ChainedPump):
             raise NotInitialisedError(f"{said}; nothing has moved, initialise it")
         if code in _REFUSALS:
             raise DeviceRefusedError(f"{said}; nothing has moved")
+        if code in _OVERLOADS:
+            self._told = None
+            raise DeviceStoppedError(f"{said}; it stands still, initialise it once that is gone")
         raise DeviceFaultError(f"{said}; initialise it once the cause is gone")
 
     def _frame(self, command: str) -> tuple[int, str]:

@@ -7,7 +7,13 @@ from abc import ABC, abstractmethod
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from instruments.errors import DeviceError, DeviceFaultError, InstrumentError
+from instruments.errors import (
+    DeviceError,
+    DeviceFaultError,
+    DeviceStoppedError,
+    DeviceTimeoutError,
+    InstrumentError,
+)
 
 STEPS = 10  # per kelvin, of a setpoint and of a reading
 SAFE = 25.0  # degC; the setpoint that a thermostat is left with, as the simulated one
@@ -43,6 +49,7 @@ class ControllerThermostat(ABC):
     def __init__(self, name: str, highest: float) -> None:
         self.name, self._highest = name, highest
         self._setpoint: float | None = None  # degC; None where it must be asked for
+        self._started = self._unsure = False
 
     @abstractmethod
     def _send(self, steps: int) -> None:
@@ -76,8 +83,11 @@ class ControllerThermostat(ABC):
                 f"{setpoint:g} degC; lower the recipe's temperature, or raise `highest` in the "
                 "station file if tube and solvent bear it"
             )
+        self._check_configuration()
         self._hold(steps_of(setpoint))
+        self._check_configuration()
         self._run()
+        self._started = True
 
     def read_temperature(self) -> float:
         """Measured temperature [degC].
@@ -104,12 +114,44 @@ class ControllerThermostat(ABC):
             self._setpoint = self._held() / STEPS
         return abs(self.read_temperature() - self._setpoint) <= tolerance
 
+    def confirm(self) -> None:
+        """See that the controller still holds the setpoint that it was told, and follows it.
+
+        Raises:
+            DeviceStoppedError: it holds another one, or does not run; it may have restarted.
+            DeviceFaultError: it is configured otherwise, or reports a fault.
+            DeviceTimeoutError: it does not answer.
+        """
+        told = self._setpoint
+        if self._unsure:
+            raise DeviceTimeoutError(
+                f"{self.name} must have confirmed its last setpoint, but it did not; which one it "
+                "holds is unknown, set it again"
+            )
+        self._check_configuration()
+        held = self._held() / STEPS
+        if told is not None and held != told:
+            self._setpoint = None
+            raise DeviceStoppedError(
+                f"{self.name} must hold the {told:g} degC that it was told, but it holds "
+                f"{held:g} degC; it may have lost its power, set it again"
+            )
+        self._check_running(self._started)
+
+    def _check_configuration(self) -> None:  # noqa: B027  (most cannot be configured otherwise)
+        """Raise `DeviceFaultError` where the controller counts otherwise than the driver."""
+
+    @abstractmethod
+    def _check_running(self, started: bool) -> None:
+        """Raise where the controller reports a fault, or was started and stands still."""
+
     def to_safe_state(self) -> None:
         """Let it cool: the setpoint is brought to 25 degC and read back."""
+        self._started = False
         self._hold(steps_of(SAFE))
 
     def _hold(self, steps: int) -> None:
-        self._setpoint = None
+        self._setpoint, self._unsure = None, True
         self._send(steps)
         held = self._held()
         if held != steps:
@@ -118,7 +160,7 @@ class ControllerThermostat(ABC):
                 f"back {held / STEPS:g} degC; its temperature is not what was asked for, bring it "
                 "to its safe state"
             )
-        self._setpoint = steps / STEPS
+        self._setpoint, self._unsure = steps / STEPS, False
 
     def _shut_down(self) -> str:
         try:

@@ -16,8 +16,27 @@ class Transcript(Protocol):
         """Keep `data`, sent or received."""
 
 
+class PartTranscript:
+    """Says of which part of a station a telegram is.
+
+    Args:
+        part: Name of the part.
+        transcript: Keeps the telegrams.
+    """
+
+    def __init__(self, part: str, transcript: Transcript) -> None:
+        self._part, self._transcript = part, transcript
+
+    def note(self, link: str, sent: bool, data: bytes) -> None:
+        """Keep a telegram under the part's name and its link."""
+        self._transcript.note(f"{self._part} {link}", sent, data)
+
+
 class FileTranscript:
-    """Writes one JSON line for each telegram: seconds since its start, link, direction, bytes."""
+    """Writes one JSON line for each telegram: seconds since its start, link, direction, bytes.
+
+    The folder is made, and the file begun, with the first telegram.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path, self._began, self._lock = path, monotonic(), threading.Lock()
@@ -30,5 +49,6 @@ class FileTranscript:
             "sent": sent,
             "data": data.decode("ascii", "backslashreplace"),
         }
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")

@@ -13,7 +13,7 @@ from typing import Any
 
 from instruments.bench import Bench
 from instruments.capabilities import FlowLimits
-from instruments.emulators.faults import KINDS, Kind
+from instruments.emulators.faults import DEVICE, KINDS, WIRE, Kind
 from instruments.errors import InstrumentError
 from instruments.wiring import EMULATED, Wiring
 
@@ -42,6 +42,8 @@ class Trial:
         telegrams: Most telegrams of one `act`, `to_safe_state` or `identify`.
         timeout: That the device is given [s].
         setup: Asked once of each device before the faults begin.
+        suffers: Faults of the device that its emulator knows, besides those of the wire.
+        blind: Of these, those that the device itself cannot know, and what sees them.
     """
 
     driver: str
@@ -58,6 +60,13 @@ class Trial:
     telegrams: int = 16
     timeout: float = PATIENCE
     setup: Callable[[Any], None] = lambda device: None
+    suffers: tuple[Kind, ...] = ()
+    blind: Mapping[Kind, str] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Faults that the driver is tried under."""
+        return (*WIRE, *(k for k in DEVICE if k in self.suffers and k not in self.blind))
 
     def right(self, value: float, turn: int) -> bool:
         """Whether a value is what a turn wanted, within the resolution."""
@@ -145,7 +154,7 @@ def pump_trial(driver: str, *, resolution: float, lowest: float, **more: Any) ->
         safe=lambda stand_in: stand_in.flow == 0.0,
         limits=limits,
         resolution=resolution,
-        **more,
+        **{"suffers": (*_PUMPS, "wrong_unit"), **more},
     )
 
 
@@ -162,6 +171,9 @@ class BeamStandIn:
     def read_power(self) -> float:
         """The power [mW]."""
         return self.power
+
+
+_PUMPS: tuple[Kind, ...] = ("stall", "empty", "power_cycle")
 
 
 def laser_trial(driver: str) -> Trial:
@@ -185,6 +197,7 @@ def laser_trial(driver: str) -> Trial:
         forbid=lambda laser: laser.set_power(1e4),
         safe=lambda stand_in: stand_in.power == 0.0,
         timeout=0.1,
+        suffers=("power_cycle",),
     )
 
 
@@ -203,8 +216,13 @@ class HeaterStandIn:
         return self.setpoint
 
 
-def heater_trial(driver: str) -> Trial:
-    """Return how a thermostat is tried: setpoints that tenths of a kelvin hold."""
+def heater_trial(driver: str, *further: Kind) -> Trial:
+    """Return how a thermostat is tried: setpoints that tenths of a kelvin hold.
+
+    Args:
+        driver: Its name.
+        further: Faults that its emulator knows besides a restart and an open sensor.
+    """
 
     def wanted(turn: int) -> float:
         return 30.0 + 5.3 * ((turn - 1) % 12)
@@ -223,17 +241,26 @@ def heater_trial(driver: str) -> Trial:
         forbid=lambda thermostat: thermostat.set_temperature(1e4),
         safe=lambda stand_in: stand_in.setpoint == 25.0,
         timeout=0.1,
+        suffers=("power_cycle", "open_sensor", *further),
     )
 
 
 TRIALS: dict[str, Trial] = {
     t.driver: t
     for t in (
-        *map(heater_trial, ("eurotherm_modbus", "julabo", "omega_modbus", "watlow_modbus")),
+        *(heater_trial(name, "wrong_unit") for name in ("eurotherm_modbus", "watlow_modbus")),
+        *map(heater_trial, ("julabo", "omega_modbus")),
         laser_trial("coherent_obis"),
         pump_trial("harvard_elite11", resolution=5e-6, lowest=0.5),
         pump_trial("new_era_ne1000", resolution=5e-4, lowest=0.5),
-        pump_trial("tecan_cavro", resolution=0.02, lowest=4.5, telegrams=24),
+        pump_trial(
+            "tecan_cavro",
+            resolution=0.02,
+            lowest=4.5,
+            telegrams=24,
+            suffers=_PUMPS,
+            blind={"empty": "the flow meter"},
+        ),
     )
 }
 """By the name of the driver."""
@@ -248,7 +275,8 @@ ELSEWHERE = {
 def outcomes(trial: Trial, kind: Kind) -> dict[str, int]:
     """Return how often turns under a fault ended how: `right`, `wrong`, `slow` or an error's name.
 
-    A turn is right when the device says, and its stand-in shows, what was wanted.
+    A turn is right when the device says, and its stand-in shows, what was wanted, and when it
+    confirms that afterwards.
     """
     found: dict[str, int] = {}
     tried = Tried(trial, {"seed": SEED, "spare": SPARE * trial.telegrams, kind: RATE})
@@ -260,6 +288,7 @@ def outcomes(trial: Trial, kind: Kind) -> dict[str, int]:
             began = monotonic()
             try:
                 said = trial.act(device, turn)
+                device.confirm()
                 true = trial.truth(tried.stand_ins[name])
                 end = "right" if trial.right(said, turn) and trial.right(true, turn) else "wrong"
             except InstrumentError as error:

@@ -42,20 +42,24 @@ class VisaLink:
     ) -> None:
         self.name, self.timeout, self._transcript = address, timeout, transcript
         self._lock, self._owed, self._open = threading.Lock(), 0.0, True
+        self._backend, self._broken = backend, False
+        self._resource = self._opened()
+
+    def _opened(self) -> MessageBasedResource:
         try:
-            self._manager = pyvisa.ResourceManager(backend)
+            self._manager = pyvisa.ResourceManager(self._backend)
             opened = self._manager.open_resource(
-                address, read_termination="\r\n", write_termination="\r\n"
+                self.name, read_termination="\r\n", write_termination="\r\n"
             )
         except _BROKEN as error:
             raise InstrumentError(
-                f"{address} must be a VISA resource that can be opened, but {error}; check the "
+                f"{self.name} must be a VISA resource that can be opened, but {error}; check the "
                 "cable and the address in the station file"
             ) from error
         if not isinstance(opened, MessageBasedResource):
             opened.close()
-            raise InstrumentError(f"{address} must be a resource that takes messages")
-        self._resource = opened
+            raise InstrumentError(f"{self.name} must be a resource that takes messages")
+        return opened
 
     def exchange(self, request: bytes, end: re.Pattern[bytes]) -> bytes:
         """Send a request and return its lines up to the one that `end` matches; see `Link`."""
@@ -70,7 +74,7 @@ class VisaLink:
                 while end.search(got) is None and (left := deadline - monotonic()) > 0.0:
                     got += self._line(left)
             except _BROKEN as error:
-                self._owed = _QUIET
+                self._owed, self._broken = _QUIET, not _is_silence(error)
                 raise DeviceTimeoutError(
                     f"{self.name} must answer {request!r} within {self.timeout:g} s, but gave "
                     f"{got!r} ({error}); its state is unknown, check cable and power"
@@ -98,6 +102,7 @@ class VisaLink:
             try:
                 self._resource.write_raw(request)
             except _BROKEN as error:
+                self._broken = True
                 raise DeviceTimeoutError(
                     f"{self.name} broke off at {request!r}: {error}; look at the device"
                 ) from error
@@ -114,6 +119,15 @@ class VisaLink:
             raise DeviceTimeoutError(
                 f"{self.name} must be open to reach the device, but it is closed; open the station"
             )
+        if not self._broken:
+            return
+        with contextlib.suppress(*_BROKEN):  # of what broke off there is nothing to learn
+            self._resource.close()
+        try:
+            self._resource = self._opened()
+        except InstrumentError as error:
+            raise DeviceTimeoutError(f"{error}; it broke off, and its state is unknown") from error
+        self._broken = False
 
     def _line(self, patience: float) -> bytes:
         self._resource.timeout = max(1000.0 * patience, 1.0)
@@ -132,3 +146,11 @@ class VisaLink:
     def _note(self, sent: bool, data: bytes) -> None:
         if self._transcript is not None and data:
             self._transcript.note(self.name, sent, data)
+
+
+def _is_silence(error: BaseException) -> bool:
+    """Whether nothing came in time, on a resource that is still there."""
+    return (
+        isinstance(error, pyvisa.VisaIOError)
+        and error.error_code == constants.StatusCode.error_timeout
+    )

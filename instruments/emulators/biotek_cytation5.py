@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from instruments.emulators.faults import faults_of
 from instruments.emulators.servers import PtyServer
@@ -46,6 +46,7 @@ class Cytation:
     """Answers as the reader does: a byte of command, `ACK`, a parameter where it has one."""
 
     end = ETX
+    suffers: ClassVar[tuple[str, ...]] = ("power_cycle",)
 
     def __init__(self) -> None:
         self._waiting = b""
@@ -57,6 +58,10 @@ class Cytation:
     def attach(self, plates: Mapping[str, Plate], now: Callable[[], float]) -> None:
         """Read this plate from now on; what was defined stays."""
         self._plate = plates["reader"]
+
+    def suffer(self, kind: str, request: bytes) -> None:
+        """Restart: whatever was defined of plate and read is forgotten."""
+        self._waiting, self._columns, self._high, self._task = b"", 12, False, None
 
     def split(self, got: bytes) -> tuple[bytes, bytes] | None:
         """First request: a byte, or a parameter up to its `ETX`."""
@@ -139,7 +144,7 @@ class ReaderEnd:
 
     def __init__(self, faults: Mapping[str, float]) -> None:
         self._emulator = Cytation()
-        self._server = PtyServer(self._emulator, faults_of(faults))
+        self._server = PtyServer(self._emulator, faults_of(faults, self._emulator))
 
     @property
     def address(self) -> str:

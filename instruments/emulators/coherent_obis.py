@@ -7,7 +7,7 @@ not that a real laser behaves so. Commands are known in their long form, as the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 _SETPOINT = "SOURCE:POWER:LEVEL:IMMEDIATE:AMPLITUDE"
 _RANGE = (0.0001, 0.2)  # W, assumed: a 405 nm laser of 200 mW
@@ -36,6 +36,7 @@ class ObisEmulator:
     """
 
     end = b"\n"
+    suffers: ClassVar[tuple[str, ...]] = ("power_cycle",)
 
     def __init__(self, name: str) -> None:
         self._name, self.fault = name, 0
@@ -45,6 +46,11 @@ class ObisEmulator:
     def attach(self, beams: Mapping[str, Beam], now: Callable[[], float]) -> None:
         """Light this from now on; the laser is dark."""
         self._beam, self._on = beams[self._name], False
+
+    def suffer(self, kind: str, request: bytes) -> None:
+        """Restart: the laser is dark, at its lowest power (assumed)."""
+        self._power = 0.001
+        self._light(False)
 
     def open_interlock(self) -> None:
         """Open the interlock: the laser goes dark and keeps the fault."""

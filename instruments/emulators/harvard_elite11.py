@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from instruments.emulators.liquid import Chain, Liquid
 
 _COMMAND = re.compile(r"(\d\d)\s*([a-z]+)\s*(.*)")
+_SHOWN = {"ul": 1.0, "ml": 1e-3}
 _RATE = {"nl/min": 1e-3, "ul/min": 1.0, "ml/min": 1e3, "nl/s": 6e-2, "ul/s": 60.0}
 
 
@@ -22,10 +24,19 @@ class _Pump:
     running: bool = False
     infused: float = 0.0  # µL until `since`
     since: float = 0.0  # s
+    stalled: bool = False
+    empty: bool = False  # the plunger is at its end, so every start stalls
+    unit: str = "ul"  # of its display and answers
 
 
 class HarvardChain(Chain):
-    """Answers for every pump of a chain; see `Chain`."""
+    """Answers for every pump of a chain; see `Chain`.
+
+    A pump without power forgets its rate and its volume (assumed of the rate: the manual keeps
+    the last method, and no other is at hand).
+    """
+
+    suffers: ClassVar[tuple[str, ...]] = (*Chain.suffers, "wrong_unit")
 
     def __init__(self, addresses: Mapping[int, str]) -> None:
         super().__init__(addresses)
@@ -35,6 +46,23 @@ class HarvardChain(Chain):
         pump = self._pumps[address]
         pump.running, pump.since = False, self._now()
 
+    def suffer(self, kind: str, request: bytes) -> None:
+        """Let a fault befall the pump that a telegram is for."""
+        found = _COMMAND.match(request.decode("ascii", "replace").strip().lower())
+        if found is None or (pump := self._pumps.get(int(found[1]))) is None:
+            return
+        liquid = self._liquid(int(found[1]))
+        if kind == "wrong_unit":
+            pump.unit = "ml"
+            return
+        pump.empty = pump.empty or kind == "empty"
+        if pump.running and kind in ("stall", "empty"):
+            self._move(pump, liquid, 0.0)
+            pump.stalled = True
+        elif kind == "power_cycle":
+            self._move(pump, liquid, 0.0)
+            self._pumps[int(found[1])] = _Pump(since=self._now(), empty=pump.empty)
+
     def answer(self, request: bytes) -> bytes:
         """Act on a command; a command to nobody is not answered."""
         found = _COMMAND.fullmatch(request.decode("ascii", "replace").strip().lower())
@@ -42,7 +70,8 @@ class HarvardChain(Chain):
             return b""
         address = int(found[1])
         lines = self._act(address, found[2], found[3])
-        prompt = f"{address:02d}{'>' if self._pumps[address].running else ':'}"
+        pump = self._pumps[address]
+        prompt = f"{address:02d}{'*' if pump.stalled else '>' if pump.running else ':'}"
         return "".join(f"\n{line}\r" for line in [*lines, prompt]).encode("ascii")[:-1]
 
     def _act(self, address: int, command: str, argument: str) -> list[str]:
@@ -54,14 +83,16 @@ class HarvardChain(Chain):
         if command == "irun":
             if not liquid.limits.allow(pump.rate / 60.0) or pump.rate == 0.0:
                 return ["Command error:", "   Rate not set"]
-            self._move(pump, liquid, pump.rate / 60.0)
+            self._move(pump, liquid, 0.0 if pump.empty else pump.rate / 60.0)
+            pump.stalled = pump.empty
             return []
         if command in ("stp", "stop"):
             self._move(pump, liquid, 0.0)
+            pump.stalled = False
             return []
         if command == "ivolume":
             self._count(pump)
-            return [f"{pump.infused:.9g} ul"]
+            return [f"{pump.infused * _SHOWN[pump.unit]:.9g} {pump.unit}"]
         if command == "civolume":
             pump.infused, pump.since = 0.0, self._now()
             return []
@@ -69,7 +100,7 @@ class HarvardChain(Chain):
 
     def _rate(self, pump: _Pump, liquid: Liquid, argument: str) -> list[str]:
         if not argument:
-            return [f"{pump.rate:.6g} ul/min"]
+            return [f"{pump.rate * _SHOWN[pump.unit]:.6g} {pump.unit}/min"]
         try:
             value, unit = argument.split()
             rate = float(value) * _RATE[unit]

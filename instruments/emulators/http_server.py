@@ -9,7 +9,8 @@ import socket
 import threading
 from typing import Protocol
 
-from instruments.emulators.faults import Faults
+from instruments.emulators.faults import Faults, HangUpError
+from instruments.emulators.tcp import reset
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -80,6 +81,12 @@ class HttpServer:
             self._got[connection] += got
             while got and (request := self._next(connection)):
                 connection.sendall(self._reply(connection, request))
+        except HangUpError as error:
+            reset(connection)
+            got = b""
+            if not error.comes_back:
+                waiting.unregister(self._listener)
+                self._listener.close()
         except OSError:
             got = b""
         if not got:

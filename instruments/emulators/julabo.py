@@ -7,6 +7,7 @@ driver is: it proves framing, refusals and alarms, not that a real circulator be
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from instruments.emulators.heater import Cold, Heater, only
 
@@ -31,6 +32,7 @@ class Circulator:
     """
 
     end = b"\r\n"
+    suffers: ClassVar[tuple[str, ...]] = ("power_cycle", "open_sensor")
 
     def __init__(self) -> None:
         self.remote, self.running, self.stuck, self.alarm = True, False, False, ""
@@ -40,6 +42,15 @@ class Circulator:
     def attach(self, heaters: Mapping[str, Heater], now: Callable[[], float]) -> None:
         """Move this heater from now on; setpoint and state stay."""
         self._heater = only(heaters)
+
+    def suffer(self, kind: str, request: bytes) -> None:
+        """Break the sensor, or restart: it stands still and is at 25 degC (assumed)."""
+        self.running = False
+        self._heater.set_temperature(25.0)
+        if kind == "open_sensor":
+            self.alarm = "-05 WORKING TEMPERATURE SENSOR SHORT-CIRCUITED OR INTERRUPTED"
+        else:
+            self._setpoint, self._refused = 25.0, 0
 
     def answer(self, request: bytes) -> bytes:
         """Act on a command."""

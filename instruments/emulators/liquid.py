@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from instruments.capabilities import FlowLimits
 
@@ -45,9 +45,13 @@ class Chain(ABC):
 
     Args:
         addresses: Name of the liquid at each address.
+
+    Attributes:
+        suffers: Faults of a pump, and of the line behind it, that station files may ask for.
     """
 
     end = b"\r"
+    suffers: ClassVar[tuple[str, ...]] = ("stall", "empty", "power_cycle", "clog", "bubble")
 
     def __init__(self, addresses: Mapping[int, str]) -> None:
         self._names = dict(addresses)
@@ -58,6 +62,10 @@ class Chain(ABC):
     @abstractmethod
     def answer(self, request: bytes) -> bytes:
         """Act on a request (without its end) and return what the pump that is meant sends."""
+
+    @abstractmethod
+    def suffer(self, kind: str, request: bytes) -> None:
+        """Let a fault befall the pump that a telegram is for; nothing where it is for none."""
 
     @abstractmethod
     def _stand_still(self, address: int) -> None:

@@ -21,7 +21,7 @@ from pymodbus.simulator import DataType, SimData, SimDevice
 
 from instruments.drivers.controller_maps import RegisterMap, signed, unsigned
 from instruments.drivers.thermostat import SAFE, STEPS
-from instruments.emulators.faults import faults_of
+from instruments.emulators.faults import HangUpError, faults_of
 from instruments.emulators.heater import Cold, Heater, only
 from instruments.emulators.servers import PtyServer
 from instruments.emulators.tcp import TcpServer
@@ -48,10 +48,35 @@ class Controller:
         self._heater: Heater = Cold()
         self.busy = 0
         self.forced: dict[int, int] = {}
+        self._whole = False
+        self._suffered = ""
 
     def attach(self, heaters: Mapping[str, Heater], now: Callable[[], float]) -> None:
         """Move this heater from now on; the setpoint stays until it is written."""
         self._heater = only(heaters)
+
+    @property
+    def suffers(self) -> tuple[str, ...]:
+        """Kinds that its registers can show."""
+        shown = bool(self._map.must) or self._map.precise_setpoint is not None
+        return ("power_cycle", "open_sensor", *(("wrong_unit",) if shown else ()))
+
+    def suffer(self, kind: str) -> None:
+        """Restart, lose its sensor, or count in whole degrees from now on."""
+        self._suffered = kind
+        if kind == "wrong_unit":
+            self._whole = True
+            self.forced |= {r: 0 for r, (_, what) in self._map.must.items() if "decimal" in what}
+            return
+        self._heater.set_temperature(SAFE)
+        if kind == "power_cycle":
+            self._whole, self.forced = False, {}
+        elif self._map.codes:
+            reading = next(c for c, what in self._map.codes.items() if "sensor" in what)
+            self.forced[self._map.reading] = reading
+        elif self._map.status is not None:
+            mask = next(m for m, w in self._map.faults.items() if "sensor" in w or "input" in w)
+            self.forced[self._map.status] = mask & -mask
 
     def device(self, unit: int) -> SimDevice:
         """Return the simulator's device."""
@@ -60,7 +85,7 @@ class Controller:
         held |= {where.firmware: 0x0111, **{r: value for r, (value, _) in where.must.items()}}
         held |= {r: 0 for r in (where.status, where.code) if r is not None}
         if where.precise_setpoint is not None:
-            high, low = _precise(held[where.setpoint])
+            high, low = _precise(held[where.setpoint], STEPS)
             held |= {where.precise_setpoint: high, where.precise_setpoint + 1: low}
         data = [SimData(r, values=v, datatype=DataType.REGISTERS) for r, v in sorted(held.items())]
         return SimDevice(unit, simdata=data, action=self.act)
@@ -82,16 +107,28 @@ class Controller:
             self.busy -= 1
             return ExcCodes.DEVICE_BUSY
         where = self._map
+        if self._suffered in ("power_cycle", "wrong_unit"):
+            restarted, self._suffered = self._suffered == "power_cycle", ""
+            kept = held[where.setpoint - start]
+            self._hold(start, held, unsigned(round(SAFE * STEPS)) if restarted else kept)
         if values is not None:
             return self._write(start, address, [int(v) for v in values], held)
         if function in WRITES:
             return None  # the simulator reads what it has just written, for its echo
         if address <= where.reading < address + count:
-            reading = round(self._heater.read_temperature() * STEPS)
+            reading = round(self._heater.read_temperature() * (1 if self._whole else STEPS))
             held[where.reading - start] = unsigned(reading)
         for register, value in self.forced.items():
             held[register - start] = value
         return None
+
+    def _hold(self, start: int, held: list[int], setpoint: int) -> None:
+        """Have the registers of the setpoint say it [steps, unsigned]."""
+        where = self._map
+        held[where.setpoint - start] = setpoint
+        if where.precise_setpoint is not None:
+            first = where.precise_setpoint - start
+            held[first : first + 2] = _precise(setpoint, 1 if self._whole else STEPS)
 
     def _write(
         self, start: int, address: int, values: list[int], held: list[int]
@@ -102,16 +139,15 @@ class Controller:
         steps = signed(values[0])
         if not LOWEST * STEPS <= steps <= HIGHEST * STEPS:
             return ExcCodes.ILLEGAL_VALUE
-        self._heater.set_temperature(steps / STEPS)
+        self._heater.set_temperature(steps / (1 if self._whole else STEPS))
         if where.precise_setpoint is not None:
-            first = where.precise_setpoint - start
-            held[first : first + 2] = _precise(values[0])
+            self._hold(start, held, values[0])
         return None
 
 
-def _precise(register: int) -> tuple[int, int]:
+def _precise(register: int, steps: int) -> tuple[int, int]:
     """Return the two registers of a setpoint as an IEEE number [degC], the high one first."""
-    high, low = struct.unpack(">HH", struct.pack(">f", signed(register) / STEPS))
+    high, low = struct.unpack(">HH", struct.pack(">f", signed(register) / steps))
     return high, low
 
 
@@ -159,16 +195,29 @@ class Telegrams:
     """Hands whole telegrams of a wire on to the server, so that faults strike whole ones.
 
     Args:
-        port: Of the server.
         rtu: Whether the frames are those of a serial line.
         controller: What a simulated instrument is attached to.
+
+    Attributes:
+        port: Of the server.
     """
 
     end = b""
 
-    def __init__(self, port: int, rtu: bool, controller: Controller) -> None:
-        self._port, self._rtu, self._controller = port, rtu, controller
+    def __init__(self, rtu: bool, controller: Controller) -> None:
+        self.port, self._rtu, self._controller = 0, rtu, controller
         self._server: socket.socket | None = None
+
+    @property
+    def suffers(self) -> tuple[str, ...]:
+        """Kinds that the controller can show."""
+        return self._controller.suffers
+
+    def suffer(self, kind: str, request: bytes) -> None:
+        """Let a fault befall the controller; a restart ends a connection over a network."""
+        self._controller.suffer(kind)
+        if kind == "power_cycle" and not self._rtu:
+            raise HangUpError(comes_back=True)
 
     def attach(self, device: Any, now: Callable[[], float]) -> None:
         """Move this simulated instrument from now on."""
@@ -194,7 +243,7 @@ class Telegrams:
 
     def _asked(self, request: bytes) -> bytes:
         if self._server is None:
-            self._server = socket.create_connection(("127.0.0.1", self._port), ANSWER)
+            self._server = socket.create_connection(("127.0.0.1", self.port), ANSWER)
             self._server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._server.sendall(request)
         got = b""
@@ -237,13 +286,14 @@ class ModbusEnd:
     def __init__(
         self, registers: RegisterMap, unit: int, faults: Mapping[str, float], *, rtu: bool
     ) -> None:
-        spoilt = faults_of(faults)  # refuses before anything is started
         self.controller = Controller(registers)
+        self._telegrams = Telegrams(rtu, self.controller)
+        spoilt = faults_of(faults, self._telegrams)  # refuses before anything is started
         framer = FramerType.RTU if rtu else FramerType.SOCKET
         self._server = ModbusServer(self.controller.device(unit), framer)
         if not self._server.port:
             raise InstrumentError("the emulated controller must get a port of this machine")
-        self._telegrams = Telegrams(self._server.port, rtu, self.controller)
+        self._telegrams.port = self._server.port
         self._wire: PtyServer | TcpServer = (
             PtyServer(self._telegrams, spoilt) if rtu else TcpServer(self._telegrams, spoilt)
         )

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from instruments.emulators.liquid import Chain
 
@@ -29,6 +30,8 @@ class _Pump:
     alarm: str = "?R"  # as after power-on
     infused: float = 0.0  # µL until `since`
     since: float = 0.0  # s
+    empty: bool = False  # the plunger is at its end, so every start stalls
+    shown: str = ""  # unit that rates are told in, where it is not the rate's own
 
     def flow(self) -> float:
         return float(self.rate) / _PARTS[self.unit]
@@ -41,6 +44,8 @@ class _Pump:
 class NewEraChain(Chain):
     """Answers for every pump of a chain; see `Chain`."""
 
+    suffers: ClassVar[tuple[str, ...]] = (*Chain.suffers, "wrong_unit")
+
     def __init__(self, addresses: Mapping[int, str]) -> None:
         super().__init__(addresses)
         self._pumps = {address: _Pump() for address in addresses}
@@ -52,7 +57,27 @@ class NewEraChain(Chain):
     def power_cycle(self, address: int) -> None:
         """Take a pump's power away and give it back: it stands still and raises its alarm."""
         self._move(address, "S")
-        self._pumps[address] = _Pump(since=self._now())
+        empty = self._pumps[address].empty
+        self._pumps[address] = _Pump(since=self._now(), empty=empty)
+
+    def suffer(self, kind: str, request: bytes) -> None:
+        """Let a fault befall the pump that a telegram is for."""
+        found = _COMMAND.match(request.decode("ascii", "replace").upper().replace(" ", ""))
+        address = int(found[1] or 0) if found else -1
+        if (pump := self._pumps.get(address)) is None:
+            return
+        if kind == "power_cycle":
+            self.power_cycle(address)
+        elif kind == "wrong_unit":
+            pump.shown = "MH"
+        else:
+            pump.empty = pump.empty or kind == "empty"
+            if pump.state == "I":
+                self._stall(address)
+
+    def _stall(self, address: int) -> None:
+        self._move(address, "S")
+        self._pumps[address].alarm = "?S"
 
     def answer(self, request: bytes) -> bytes:
         """Act on a command; a command to nobody is not answered."""
@@ -98,7 +123,9 @@ class NewEraChain(Chain):
     def _rate(self, address: int, argument: str) -> str:
         pump = self._pumps[address]
         if not argument:
-            return f"{pump.rate}{pump.unit}"
+            unit = pump.shown or pump.unit
+            told = pump.rate if unit == pump.unit else _four(pump.flow() * _PARTS[unit])
+            return f"{told}{unit}"
         found = _RATE.fullmatch(argument)
         if found is None or not _NUMBER.fullmatch(found[1]):
             return "?"
@@ -109,7 +136,7 @@ class NewEraChain(Chain):
         if not pump.reaches(flow) or not self._liquid(address).limits.allow(flow):
             return "?OOR"
         self._count(pump)
-        pump.rate, pump.unit = found[1], unit
+        pump.rate, pump.unit, pump.shown = found[1], unit, ""
         if pump.state == "I":
             self._move(address, "I")
         return ""
@@ -118,6 +145,8 @@ class NewEraChain(Chain):
         if self._pumps[address].state == "I" or not self._pumps[address].flow():
             return "?NA"
         self._move(address, "I")
+        if self._pumps[address].empty:
+            self._stall(address)
         return ""
 
     def _stop(self, address: int, argument: str) -> str:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instruments.detectors import PIXELS, WAVELENGTHS
+from instruments.emulators.faults import HangUpError
 from instruments.errors import InstrumentError
 
 HEADER = struct.Struct("<HHHHLL6sBB16sL")
@@ -57,6 +58,8 @@ class OceanHdx:
         serial: What it answers for its serial number.
     """
 
+    suffers: ClassVar[tuple[str, ...]] = ("power_cycle", "lamp_drift")
+
     def __init__(self, name: str = "spectrometer", serial: str = "HDX-EMULATED") -> None:
         self._name, self._serial = name, serial.encode("ascii")
         self._detector: Detector | None = None
@@ -66,6 +69,12 @@ class OceanHdx:
     def attach(self, devices: Mapping[str, Detector], now: Callable[[], float]) -> None:
         """Read this simulated detector from now on; what is buffered stays."""
         self._detector = devices[self._name]
+
+    def suffer(self, kind: str, request: bytes) -> None:
+        """Restart: the connection ends, and exposures are those of a new device."""
+        self._micros, self._scans = 100_000, 1
+        self._buffered, self._stale = bytes(2 * PIXELS), True
+        raise HangUpError(comes_back=True)
 
     def cut(self, got: bytes) -> tuple[bytes, bytes]:
         """Return the first whole message and the rest; bytes before its start are dropped."""

@@ -12,10 +12,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from instruments import plate_deck
-from instruments.emulators.faults import faults_of
+from instruments.emulators.faults import HangUpError, faults_of
 from instruments.emulators.http_server import HttpServer
 from instruments.procedures.plate import WellPlan, well_name
 
@@ -98,6 +98,8 @@ class OT2:
         used_tips: Tips that the vials' rack lacks then.
     """
 
+    suffers: ClassVar[tuple[str, ...]] = ("power_cycle", "stall")
+
     def __init__(self, volumes: Mapping[str, float], used_tips: int) -> None:
         self._full = {name: round(10.0 * v) for name, v in volumes.items()}
         self._used_tips, self._robot, self._homed = used_tips, None, False
@@ -122,6 +124,13 @@ class OT2:
         self._pipettes = {side: _Pipette(volume) for side, (_, volume) in PIPETTES.items()}
         self._defined: dict[str, Mapping[str, Any]] = {}
         self._racks: dict[str, tuple[int, Mapping[str, Any]]] = {}
+
+    def suffer(self, kind: str, request: bytes) -> None:
+        """Lose the place of the arm, as after a stall; or restart, and know no run any more."""
+        self._homed = False
+        if kind == "power_cycle":
+            self._run, self._stopped = "", False
+            raise HangUpError(comes_back=True)
 
     def respond(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         """Act on a request."""
@@ -376,7 +385,7 @@ class RobotEnd:
         self, volumes: Mapping[str, float], used_tips: int, faults: Mapping[str, float]
     ) -> None:
         self._emulator = OT2(volumes, used_tips)
-        self._server = HttpServer(self._emulator, faults_of(faults))
+        self._server = HttpServer(self._emulator, faults_of(faults, self._emulator))
 
     @property
     def address(self) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import pty
 import selectors
+import tempfile
 import threading
 import tty
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
-from instruments.emulators.faults import Faults, NoFaults, faults_of
+from instruments.emulators.faults import Faults, HangUpError, NoFaults, faults_of
 
 
 class Emulator(Protocol):
@@ -27,6 +29,8 @@ class Emulator(Protocol):
 class PtyServer:
     """A pseudo-terminal with an emulator at its far end.
 
+    Its address is a link to it, so that a terminal that was hung up comes back where it was.
+
     Args:
         emulator: Answers.
         faults: What goes wrong on the wire, and when.
@@ -38,10 +42,9 @@ class PtyServer:
     def __init__(self, emulator: Emulator, faults: Faults | None = None) -> None:
         self._emulator, self._faults = emulator, faults or NoFaults()
         self.lock = threading.Lock()
-        self._far, self._near = pty.openpty()
-        tty.setraw(self._far)
-        tty.setraw(self._near)
-        self.address = os.ttyname(self._near)
+        self._folder = tempfile.TemporaryDirectory(prefix="dotpilot-wire-")
+        self.address = str(Path(self._folder.name) / "wire")
+        self._connect()
         self._wake_out, self._wake_in = os.pipe()
         self._thread = threading.Thread(target=self._serve, name=f"emulator {self.address}")
         self._open = True
@@ -55,23 +58,56 @@ class PtyServer:
         os.write(self._wake_in, b"x")
         self._thread.join()
         for end in (self._far, self._near, self._wake_out, self._wake_in):
+            if end >= 0:
+                os.close(end)
+        self._folder.cleanup()
+
+    def _connect(self) -> None:
+        self._far, self._near = pty.openpty()
+        tty.setraw(self._far)
+        tty.setraw(self._near)
+        fresh = f"{self.address}.new"
+        os.symlink(os.ttyname(self._near), fresh)
+        os.replace(fresh, self.address)
+
+    def _hang_up(self, comes_back: bool) -> None:
+        """Take the terminal away under whoever has it open, once the new one is there."""
+        old = (self._far, self._near)
+        if comes_back:
+            self._connect()
+        else:
+            os.unlink(self.address)
+            self._far = self._near = -1
+        for end in old:
             os.close(end)
 
     def _serve(self) -> None:
-        waiting, got = selectors.DefaultSelector(), b""
-        waiting.register(self._far, selectors.EVENT_READ)
-        waiting.register(self._wake_out, selectors.EVENT_READ)
-        with waiting:
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(self._wake_out, selectors.EVENT_READ)
+            waiting.register(self._far, selectors.EVENT_READ)
+            got = b""
             while True:
                 ready = [key.fd for key, _ in waiting.select()]
                 if self._wake_out in ready:
                     return
                 got += os.read(self._far, 65536)
-                while (found := self._split(got)) is not None:
-                    request, got = found
-                    with self.lock:
-                        reply = self._faults.spoil(request, self._emulator.answer)
-                    self._send(reply)
+                try:
+                    got = self._answer(got)
+                except HangUpError as error:
+                    waiting.unregister(self._far)
+                    self._hang_up(error.comes_back)
+                    got = b""  # what else was sent went down with it
+                    if self._far >= 0:
+                        waiting.register(self._far, selectors.EVENT_READ)
+
+    def _answer(self, got: bytes) -> bytes:
+        """Answer every whole request of what came; return what is left."""
+        while (found := self._split(got)) is not None:
+            request, got = found
+            with self.lock:
+                reply = self._faults.spoil(request, self._emulator.answer)
+            self._send(reply)
+        return got
 
     def _split(self, got: bytes) -> tuple[bytes, bytes] | None:
         """First whole request and what follows it; an emulator may frame its own."""
@@ -106,7 +142,7 @@ class SerialEnd:
 
     def __init__(self, emulator: Attachable, faults: Mapping[str, float]) -> None:
         self.emulator = emulator
-        self._server = PtyServer(emulator, faults_of(faults))
+        self._server = PtyServer(emulator, faults_of(faults, emulator))
 
     @property
     def address(self) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import selectors
 import socket
+import struct
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from instruments.emulators.faults import Faults, NoFaults, faults_of
+from instruments.emulators.faults import Faults, HangUpError, NoFaults, faults_of
 
 
 class Framed(Protocol):
@@ -106,6 +107,12 @@ class TcpServer:
                 if not request:
                     break
                 near.sendall(self._faults.spoil(request, self._emulator.answer))
+        except HangUpError as error:
+            reset(near)
+            data = b""
+            if not error.comes_back:
+                waiting.unregister(self._listener)
+                self._listener.close()
         except OSError:
             data = b""
         if not data:
@@ -114,6 +121,11 @@ class TcpServer:
         self._got[near] = got
 
 
+def reset(near: socket.socket) -> None:
+    """See that closing a connection resets it, as one does whose device lost its power."""
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def tcp_end(emulator: Framed, faults: Mapping[str, float]) -> TcpServer:
     """Return the far end of a TCP wire with the faults that a station file asks for."""
-    return TcpServer(emulator, faults_of(faults))
+    return TcpServer(emulator, faults_of(faults, emulator))

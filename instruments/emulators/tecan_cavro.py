@@ -16,7 +16,7 @@ from instruments.emulators.liquid import Chain
 _REQUEST = re.compile(r"/([1-9:;<=>?])(.*)")
 _STEP = re.compile(r"([A-Za-z])(\d*)")
 _STROKE, _SPEEDS = 3000, (5, 5800)
-_INVALID_COMMAND, _INVALID_OPERAND, _NOT_INITIALISED, _OVERFLOW = 2, 3, 7, 15
+_INVALID_COMMAND, _INVALID_OPERAND, _NOT_INITIALISED, _OVERLOAD, _OVERFLOW = 2, 3, 7, 9, 15
 
 
 @dataclass
@@ -27,6 +27,7 @@ class _Pump:
     initialised: bool = False
     error: int = 0  # that it goes on to report until it is initialised
     since: float | None = None  # s at which it began to dispense; None at rest
+    empty: bool = False  # it draws air, without knowing
 
 
 class CavroBus(Chain):
@@ -44,6 +45,24 @@ class CavroBus(Chain):
 
     def _stand_still(self, address: int) -> None:
         self._pumps[address].since = None
+
+    def suffer(self, kind: str, request: bytes) -> None:
+        """Let a fault befall the pump that a telegram is for; a restart forgets the plunger."""
+        found = _REQUEST.match(request.decode("ascii", "replace").strip())
+        address = ord(found[1]) - 0x31 if found else -1
+        if (pump := self._pumps.get(address)) is None:
+            return
+        self._settle(address)
+        if kind == "empty":
+            pump.empty = True
+            if pump.since is not None:
+                self._liquid(address).set_flow(0.0)
+        elif kind == "power_cycle":
+            self._rest(address)
+            self._pumps[address] = _Pump(empty=pump.empty)
+        elif pump.since is not None:
+            self._rest(address)
+            pump.error = _OVERLOAD
 
     def answer(self, request: bytes) -> bytes:
         """Act on a string of commands; one to nobody is not answered."""
@@ -85,6 +104,8 @@ class CavroBus(Chain):
         if "".join(a + b for a, b in steps) != said:
             return _INVALID_COMMAND
         pump = self._pumps[address]
+        if pump.error == _OVERLOAD and "Z" not in said:
+            return _OVERLOAD
         for letter, number in steps:
             if error := _wrong(letter, number, pump.initialised):
                 return error
@@ -102,7 +123,8 @@ class CavroBus(Chain):
             pump.speed = number
         elif pump.output and number < pump.position:  # to 0, as the driver asks it to
             pump.since = self._now()
-            self._liquid(address).set_flow(pump.speed * self._syringe / (2 * _STROKE))
+            flow = 0.0 if pump.empty else pump.speed * self._syringe / (2 * _STROKE)
+            self._liquid(address).set_flow(flow)
         else:
             pump.position = float(number)
 

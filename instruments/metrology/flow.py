@@ -46,6 +46,7 @@ def analyse(measurement: Measurement) -> Analysis:
     pl, dark = spectra["pl"], spectra["dark"]
     lowest = float(pl.settings["excitation"]) + LINE_GAP
     findings = quality.instrument_findings(spectra)
+    findings += quality.stream_findings(measurement.conditions)
     findings += quality.signal_findings(pl, dark, lowest)
     if any(f.kind in ("repeat", "stop") or f.failure for f in findings):
         return Analysis({}, quality.verdict(findings))

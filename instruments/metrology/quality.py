@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ MISFIT = 0.008  # unexplained light, root mean square over the height, of a line
 SHOULDER = 0.15  # share of the main height that is one without a dip in between
 MODERATE_ESCAPE = 0.90  # with more reabsorbed than this, the line itself is shifted and narrowed
 APART = 7.3  # nm: what second peaks are looked for through
+# Of the stream's velocity from a steady one, and from what the pumps deliver: ten times the noise
+# of the sensors (1 %, Kerr 2019), and half of what air in the line makes (assumed).
+LARGEST_DEPARTURE = 0.15
 DEEP_ABSORBANCE = 1.5  # 97 % of the excitation absorbed: the far half of the cell is dark
 
 
@@ -86,6 +90,20 @@ def instrument_findings(spectra: Mapping[str, Spectrum]) -> list[Finding]:
                 )
             )
     return found
+
+
+def stream_findings(conditions: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
+    """Look for a stream that was not steady, or not what the pumps deliver, when it was read."""
+    found = float(conditions.get("flow_departure", {}).get("value", 0.0))
+    if found <= LARGEST_DEPARTURE:
+        return []
+    return [
+        Finding(
+            "repeat",
+            f"the stream departed by {100 * found:.0f} % from a steady one while it was measured, "
+            f"at most {100 * LARGEST_DEPARTURE:.0f} % may be; look for air in the lines",
+        )
+    ]
 
 
 def _noise(dark: Spectrum) -> float:

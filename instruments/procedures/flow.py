@@ -6,7 +6,7 @@ line and a simulated one run the same code. Whatever goes wrong, it leaves a saf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,7 +26,9 @@ from instruments.procedures.exposure import (
     spectrum,
 )
 from instruments.procedures.flow_further import FurtherReadings, Wanted
+from instruments.procedures.flow_watch import confirm, departure, starved, wait_for_liquid
 from instruments.station import Spectrum
+from instruments.steps import Steps
 
 Progress = Callable[[str], None]
 PIXELS = 17  # neighbours that a look for standstill is averaged over: fewer than a line has
@@ -121,7 +123,8 @@ class FlowRecord:
         flows: Mean measured flow of each stock [µL/s].
         readings: Other mean read-backs: `velocity` [mm/s], `temperature` [degC], `position`
             [mm], `carrier_flow` [µL/s].
-        waits: `flushed`, `waited` [line volumes], `waited_time` [s], `stationary_change` [-].
+        waits: `flushed`, `waited` [line volumes], `waited_time` [s], `stationary_change` and
+            `flow_departure` [-], and how long each step took, `step_...` [s].
         warnings: Sentences for people.
     """
 
@@ -152,8 +155,9 @@ class FlowProcedure:
         measured: Callable[[], None] | None = None,
     ) -> None:
         self.rig, self.geometry, self.settings = rig, geometry, settings
-        self._say: Progress = progress or (lambda _: None)
+        self._say = Steps(rig.clock, progress or (lambda _: None))
         self._measured: Callable[[], None] = measured or (lambda: None)
+        self._steady = 0.0  # mm/s, when the stream was found steady
 
     def run(self, plan: FlowPlan) -> FlowRecord:
         """Make and measure one plan.
@@ -184,13 +188,19 @@ class FlowProcedure:
         self.start(plan)
         waits, warnings = self.wait_for_steady_state(plan)
         spectra = (*self.emission(), *self.absorption(*lamp))
-        flows, readings = self.read_back(plan)
+        flows, readings, rows = self.read_back(plan)
+        waits["flow_departure"] = self.look_back(plan, flows, rows)
         self._measured()
         if extras is not None:
             wanted = Wanted(plan.scan, plan.position, plan.lines, plan.photons)
             readings_of = FurtherReadings(self.rig, extras, self._say)
             spectra += readings_of.take(wanted, spectra[0], lamp, readings["velocity"])
-        return FlowRecord(spectra, flows, readings, {"flushed": flushed, **waits}, warnings)
+        self._confirm(plan)
+        waits = {"flushed": flushed, **waits, **self._say.took()}
+        return FlowRecord(spectra, flows, readings, waits, warnings)
+
+    def _confirm(self, plan: FlowPlan) -> None:
+        confirm(self.rig, [n for n, q in plan.flows.items() if q > 0.0])
 
     def flush(self, position: float, solvent: str | None = None) -> float:
         """Rinse the line with solvent; return the line volumes that passed."""
@@ -261,7 +271,7 @@ class FlowProcedure:
             ):
                 break
             before = after
-        self._total_flow(plan)
+        self._steady = self._total_flow(plan) / self.geometry.area
         waits = {"waited": waited, "waited_time": clock.now() - began, "change": change}
         if change <= settings.stationary:
             return waits, ()
@@ -272,9 +282,12 @@ class FlowProcedure:
 
     def _total_flow(self, plan: FlowPlan) -> float:
         """Measured total flow [µL/s]; raises TrialFailedError where the line is clogged."""
+        return self._unclogged(plan, self.rig.velocity.read_velocity() * self.geometry.area)
+
+    def _unclogged(self, plan: FlowPlan, found: float) -> float:
         asked = sum(plan.flows.values()) + plan.carrier_flow
-        found = self.rig.velocity.read_velocity() * self.geometry.area
         if found < self.settings.lowest_flow * asked:
+            self._confirm(plan)  # a pump that stands still is no clog
             raise TrialFailedError(
                 "clogged",
                 f"the stream must reach {100 * self.settings.lowest_flow:.0f} % of its requested "
@@ -315,8 +328,27 @@ class FlowProcedure:
             spectrum("lamp_dark", device, dark),
         )
 
-    def read_back(self, plan: FlowPlan) -> tuple[dict[str, float], dict[str, float]]:
-        """Average several readings of everything that can be read."""
+    def look_back(
+        self, plan: FlowPlan, flows: Mapping[str, float], rows: Sequence[Mapping[str, float]]
+    ) -> float:
+        """Return how far the stream departed from a steady one; see `flow_watch.departure`.
+
+        Raises:
+            TrialFailedError: `clogged` by now.
+            StationStoppedError: a pump brings no liquid, and goes on so.
+        """
+        mean = float(np.mean([row["velocity"] for row in rows]))
+        self._unclogged(plan, mean * self.geometry.area)
+        lowest = self.settings.lowest_flow
+        if dry := starved(plan.flows, flows, lowest):
+            wait_for_liquid(self.rig, dry, plan.flows, lowest, self._say)
+            return 1.0
+        return departure(self._steady, rows, self.geometry.area)
+
+    def read_back(
+        self, plan: FlowPlan
+    ) -> tuple[dict[str, float], dict[str, float], list[dict[str, float]]]:
+        """Average several readings of everything that can be read; return the readings, too."""
         rig = self.rig
         rows: list[dict[str, float]] = []
         for _ in range(self.settings.read_backs):
@@ -328,7 +360,7 @@ class FlowProcedure:
             rig.clock.wait(0.5)
         means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
         others = {n: means.pop(n) for n in ("velocity", "temperature", "carrier_flow")}
-        return means, {**others, "position": rig.probe.read_position()}
+        return means, {**others, "position": rig.probe.read_position()}, rows
 
 
 def _relative_change(before: Exposure, after: Exposure) -> float:

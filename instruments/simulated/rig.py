@@ -31,6 +31,7 @@ def simulated_rig(
     *,
     start: float,
     photon_rate: float,
+    fading: float = 0.0,
 ) -> FlowRig:
     """Build the instruments of one attempt, each with its own keyed noise.
 
@@ -41,6 +42,7 @@ def simulated_rig(
         key: Trial and attempt.
         start: What the virtual clock shows at first [s].
         photon_rate: See `SimulatedSpectrometer`.
+        fading: See `SimulatedSpectrometer`.
     """
     clock = VirtualClock(plant.advance, start)
 
@@ -66,6 +68,7 @@ def simulated_rig(
             clock,
             photon_rate,
             lights,
+            fading,
         ),
         clock=clock,
         lights=lights,

@@ -8,6 +8,7 @@ read noise (the physics specification, section 5).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -82,6 +83,7 @@ class SimulatedSpectrometer(SimulatedInstrument):
         photon_rate: Photons per second that reach the detector for a quantum yield of one when
             all excitation is absorbed.
         lights: What an exposure switches, and a scan sees as it is.
+        fading: Share of its light that every source loses per hour of the clock [1/h].
     """
 
     model = "dotpilot simulated array spectrometer"
@@ -94,8 +96,10 @@ class SimulatedSpectrometer(SimulatedInstrument):
         clock: Clock,
         photon_rate: float,
         lights: SimulatedLights | None = None,
+        fading: float = 0.0,
     ) -> None:
         super().__init__(name, plant, generator)
+        self._fading = fading
         self._clock = clock
         self._lights = lights or SimulatedLights("lights", plant, generator)
         index = (DYE["solvent_index"] / DYE["dye_index"]) ** 2  # less light is trapped in water
@@ -171,11 +175,14 @@ class SimulatedSpectrometer(SimulatedInstrument):
         """Expected photoelectrons per second and pixel, shape (2068,), dark included."""
         if light == "dark" or not self._lit[light]:
             return np.full_like(AXIS, DARK_RATE)
+        left = math.exp(-self._fading * self._clock.now() / 3600.0)
         if light == "lamp":
-            return _on_detector(self._lamp * 10.0 ** -self._plant.absorbance(AXIS))
+            return _on_detector(left * self._lamp * 10.0 ** -self._plant.absorbance(AXIS))
         if path == "reference_dye":
-            return self._dye
-        return _on_detector(self._plant.emission(AXIS, EXCITATION))
+            return (
+                np.asarray(left * (self._dye - DARK_RATE) + DARK_RATE) if left < 1 else self._dye
+            )
+        return _on_detector(left * self._plant.emission(AXIS, EXCITATION))
 
     def _read(self, expected: Array, averages: int) -> NDArray[np.float32]:
         """Draw shot and read noise, clip at 16 bits, and average.

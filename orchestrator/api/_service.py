@@ -19,10 +19,10 @@ from orchestrator.api._feed import Feed
 from orchestrator.api._problems import RequestError
 from orchestrator.api._session import SingleUser
 from orchestrator.api._turns import Turns
-from orchestrator.fleet import LEASE_S, Fleet
+from orchestrator.fleet import LEASE_S, Fleet, worker_states
 from orchestrator.ledger import Ledger, event_counts, offer_mark
 
-OFFERS = "\noffers"  # no campaign has this identifier
+OFFERS, WORKERS = "\noffers", "\nworkers"  # no campaign has these identifiers
 KEEPALIVE_S = 15.0  # proxies commonly close what is silent for 30 to 60 s
 # Threads for what takes milliseconds and comes from everybody: as many as the database has
 # connections to give. Beyond them threads fight over the interpreter, and nobody is sooner done.
@@ -80,9 +80,11 @@ class Service:
         return await run_sync(work, *given, limiter=self.brief)
 
     def _news(self, keys: frozenset[str]) -> dict[str, Any]:
-        found: dict[str, Any] = dict(event_counts(self.ledger, keys - {OFFERS}))
+        found: dict[str, Any] = dict(event_counts(self.ledger, keys - {OFFERS, WORKERS}))
         if OFFERS in keys:
             found[OFFERS] = offer_mark(self.ledger)
+        if WORKERS in keys:
+            found[WORKERS] = worker_states(self.ledger)
         return found
 
 

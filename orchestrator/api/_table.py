@@ -14,6 +14,7 @@ from orchestrator.api import (
     _events,
     _labs,
     _ops,
+    _stops,
     _tokens,
     _trials,
 )
@@ -92,6 +93,7 @@ def _lab(
 _C = "/v1/campaigns/{c}"
 _T = _C + "/trials/{n}"
 _L = "/v1/leases/{l}"
+_W = "/v1/workers/{w}"
 # Spectra of a plate that was filmed; and of everything else [bytes].
 _RESULT = 128 * MIB
 _WORD = {"also": (404, 409), "keyed": True}
@@ -168,6 +170,12 @@ _LABS = (
     _get("/v1/labs", _labs.list_labs, s.LabList),
     _get("/v1/workers", _labs.list_workers, s.WorkerList),
     _lab("PUT", "/v1/workers/{w}", _labs.put_worker, s.RegisteredWorker, also=(409,)),
+    _lab(
+        "POST", _W + "/stop", _stops.stop_worker, _stops.StopDocument, also=(404,), audited=False
+    ),
+    _lab("GET", _W + "/stop", _stops.show_stop, _stops.StopDocument, also=(404,)),
+    _lab("PUT", _W + "/stop", _stops.put_report, _stops.StopDocument, also=(404,), audited=False),
+    _lab("GET", _W + "/orders", _stops.wait_for_orders, _stops.Orders, also=(404,)),
     _lab("POST", "/v1/leases", _labs.take_lease, s.LeaseDocument, also=(204, 404, 409)),
     _lab("GET", "/v1/leases", _labs.list_leases, s.LeaseList, also=(404,)),
     _lab("GET", _L, _labs.show_lease, s.LeaseDocument, also=(404,)),

@@ -20,6 +20,10 @@ JobsOption = Annotated[
     int | None,
     typer.Option("--jobs", min=1, metavar="N", help="How many processes [default: cores]"),
 ]
+TranscriptOption = Annotated[
+    Path | None,
+    typer.Option("--transcript", metavar="DIR", help="Keep what goes over the wires of drivers."),
+]
 RayOption = Annotated[
     str | None,
     typer.Option(
@@ -30,13 +34,15 @@ RayOption = Annotated[
 
 @dataclass
 class Settings:
-    """The global options of one invocation."""
+    """The global options of one invocation, where transcripts go and who hears alarms."""
 
     db: str = DEFAULT_DB
     url: str | None = None
     json: bool = False
     quiet: bool = False
     verbose: int = 0
+    transcript: Path | None = None
+    alarms: Path | None = None
 
     @property
     def shown(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli._context import emit
+from orchestrator.cli._context import emit, settings
 from orchestrator.cli._show import station_app
 
 if TYPE_CHECKING:
@@ -74,10 +74,18 @@ def station_check(file: File) -> None:
         raise typer.Exit(UNREACHABLE)
 
 
-def station_stop(file: File) -> None:
-    """Bring every device of a station file to its safe state, and say which did not confirm."""
+def station_stop(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A station file; with --url a lab or worker.")
+    ],
+    reason: Annotated[str, typer.Option("--reason", help="With --url: why; kept there.")] = "",
+) -> None:
+    """Bring every device of a station to its safe state, and say which did not confirm."""
     from instruments.stopping import make_safe
 
+    if settings.url is not None:
+        _stop_remote(str(file), reason)
+        return
     said, bench = _bench(file)
     try:
         bench.open(identify=False)
@@ -98,6 +106,33 @@ def station_stop(file: File) -> None:
     emit(document, lambda: typer.echo(_stopped(document)))
     if problems:
         raise typer.Exit(UNREACHABLE)
+
+
+def _stop_remote(name: str, reason: str) -> None:
+    """Stop the workers of a lab, or one worker, through their server, all at once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from orchestrator.client import Client, Retries, token_from_environment
+    from orchestrator.errors import NotFoundError
+
+    token = token_from_environment()
+    with Client(str(settings.url), token, retries=Retries(attempts=3)) as client:
+        workers = client.workers()["workers"]
+        names = [w["worker"] for w in workers if name in (w["worker"], w["lab"])]
+        if not names:
+            known = ", ".join(f"{w['worker']} of {w['lab']}" for w in workers) or "none"
+            raise NotFoundError(f"there is no lab or worker {name!r}; the workers are {known}")
+        with ThreadPoolExecutor(len(names)) as pool:
+            stops = list(pool.map(lambda w: client.stop_worker(w, reason), names))
+    emit({"stops": stops}, lambda: typer.echo("\n".join(map(_stop_text, stops))))
+    if any(s["state"] != "stopped" or s["unconfirmed"] for s in stops):
+        raise typer.Exit(UNREACHABLE)
+
+
+def _stop_text(stop: dict[str, Any]) -> str:
+    if stop["state"] != "stopped":
+        return f"NOT CONFIRMED {stop['worker']}: it has not reported yet; go and look"
+    return f"{stop['worker']}: {_stopped(stop)}"
 
 
 def _bench(path: Path) -> tuple[StationFile, Bench]:

@@ -174,6 +174,12 @@ class LocalService(Installed):
             self._ledger.append(row.id, stores, actor="person", token=ownership.token)
 
     def _drive(self, campaign_id: str) -> Rest:
+        from orchestrator.cli._alarms import (
+            WatchedObserver,
+            alarms,
+            watched_record,
+            watched_steps,
+        )
         from orchestrator.cli._progress import ProgressObserver
         from orchestrator.loop import StopRequest, drive, recorded_campaign
 
@@ -182,8 +188,12 @@ class LocalService(Installed):
         with (
             drained(lambda: bool(stop.reason), stop.ask, "the trial under way is finished first"),
             ProgressObserver(self._ledger, campaign_id, campaign) as observer,
+            alarms(settings.alarms) as found,
+            watched_record(found, self._ledger, campaign_id),
+            watched_steps(found, self._ledger, campaign.station) as watch,
         ):
-            drive(self._ledger, campaign_id, observer, stop)
+            seen = observer if watch is None else WatchedObserver(observer, watch)
+            drive(self._ledger, campaign_id, seen, stop, transcripts=settings.transcript)
         return self._rest(campaign_id, bool(stop.reason))
 
     def _rest(self, campaign_id: str, interrupted: bool = False) -> Rest:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrator.cli._context import emit, say, settings
+from orchestrator.cli._alarms import AlarmsOption
+from orchestrator.cli._context import TranscriptOption, emit, say, settings
 from orchestrator.cli._service import Rest, service
 
 RequireTarget = Annotated[
@@ -41,10 +42,13 @@ def launch(
         Path | None,
         typer.Option("--station", metavar="STATION.yaml", help="Run it as this very station."),
     ] = None,
+    transcript: TranscriptOption = None,
+    alarms: AlarmsOption = None,
 ) -> None:
     """Check a campaign file, record the campaign and run it until it rests."""
     from orchestrator.campaign import read_document
 
+    _keep(transcript, alarms, station)
     document = read_document(file)
     if seed is not None:
         document["seed"] = seed
@@ -56,15 +60,40 @@ def launch(
         _end(at.launch(document, station), require_target)
 
 
+def _keep(transcript: Path | None, alarms: Path | None, station: Path | None = None) -> None:
+    """Take note of where transcripts and alarms go, by the options or else the station file.
+
+    Raises:
+        InputRefusedError: a server runs the campaign, so its workers keep them.
+    """
+    from orchestrator.errors import InputRefusedError
+    from orchestrator.worker import transcript_of
+
+    if (transcript or alarms) and settings.url is not None:
+        raise InputRefusedError(
+            "--transcript and --alarms are for a campaign that runs here; with a server, give "
+            "them to `worker` and `serve`"
+        )
+    if alarms is not None:
+        from orchestrator.alarms import read_alarms_file
+
+        read_alarms_file(alarms)  # before anything is written
+    settings.alarms = alarms
+    settings.transcript = transcript or (transcript_of(station) if station is not None else None)
+
+
 def resume(
     campaign: CampaignArgument,
     require_target: RequireTarget = False,
+    transcript: TranscriptOption = None,
+    alarms: AlarmsOption = None,
     station: Annotated[
         Path | None,
         typer.Option("--station", metavar="STATION.yaml", help="Its file, with new bottles."),
     ] = None,
 ) -> None:
     """Take up a campaign that was interrupted, paused, stopped or killed."""
+    _keep(transcript, alarms)
     with service() as at:
         _end(at.resume(campaign, station), require_target)
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from orchestrator.cli._alarms import AlarmsOption, watched_record
+from orchestrator.cli._alarms import alarms as sent
 from orchestrator.cli._context import say, settings
 from orchestrator.cli._signals import on_signals
 
@@ -50,6 +52,7 @@ def serve(
     lease: LeaseSeconds = 60.0,
     jobs: Jobs = None,
     ray: Ray = None,
+    alarms: AlarmsOption = None,
 ) -> None:
     """Serve campaigns to remote labs over a REST API until interrupted."""
     from orchestrator.api import ApiServer, create_app
@@ -59,6 +62,7 @@ def serve(
     person = one_user(host) if single_user else None
     with ExitStack() as stack:
         ledger = stack.enter_context(settings.ledger())
+        stack.enter_context(watched_record(stack.enter_context(sent(alarms)), ledger))
 
         def started(url: str) -> None:
             say(f"serving {settings.shown} on {url}; Ctrl-C ends it safely")

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from orchestrator.cli._context import say, settings
+from orchestrator.cli._alarms import AlarmsOption, step_watch
+from orchestrator.cli._alarms import alarms as sent
+from orchestrator.cli._context import TranscriptOption, say, settings
 from orchestrator.cli._signals import drained
 
 if TYPE_CHECKING:
-    from orchestrator.worker import Outbox, StationFile
+    from orchestrator.alarms import Alarms
+    from orchestrator.worker import Outbox, StationBay, StationFile
 
 
 def register(app: typer.Typer) -> None:
@@ -38,10 +41,12 @@ def worker(
         typer.Option("--dispense-log", metavar="FILE", help="What a simulated station dispensed."),
     ] = None,
     once: Annotated[bool, typer.Option("--once", help="End after one lease.")] = False,
+    transcript: TranscriptOption = None,
+    alarms: AlarmsOption = None,
 ) -> None:
     """Own a station: lease its trials from a server, run them, report them; lose nothing."""
     from orchestrator.errors import InputRefusedError
-    from orchestrator.worker import Outbox, read_station_file
+    from orchestrator.worker import Outbox, StationBay, read_station_file, transcript_of
 
     url = server or settings.url
     if url is None:
@@ -50,14 +55,22 @@ def worker(
     chosen = name or f"{file.lab}-{file.station}"
     place = (state or station.parent) / f"{chosen.replace('/', '_')}.outbox.db"
     with Outbox(place) as outbox:
-        _work(url, file, chosen, outbox, dispense_log, once)
+        bay = StationBay(file, dispense_log, transcripts=transcript or transcript_of(station))
+        with sent(alarms) as found:
+            _work(url, file, chosen, outbox, bay, once, found)
 
 
 def _work(
-    url: str, file: StationFile, name: str, outbox: Outbox, log: Path | None, once: bool
+    url: str,
+    file: StationFile,
+    name: str,
+    outbox: Outbox,
+    bay: StationBay,
+    once: bool,
+    found: Alarms | None,
 ) -> None:
     from orchestrator.client import Client, Retries, token_from_environment
-    from orchestrator.worker import StationBay, Worker
+    from orchestrator.worker import Orders, Worker
 
     token = token_from_environment()
     patient = Retries(timeout=min(30.0, file.safe_within))
@@ -65,10 +78,13 @@ def _work(
     with (
         Client(url, token, retries=patient) as client,
         Client(url, token, retries=hasty, timeout=10.0) as beats,
+        Client(url, token, retries=hasty, timeout=30.0) as ear,
     ):
-        made = Worker(client, beats, file, name, outbox, StationBay(file, log), say)
-        with drained(
-            lambda: made.draining, made.drain, "the run under way is finished and reported"
+        watch = step_watch(found, f"{file.station} of {file.lab}")
+        made = Worker(client, beats, file, name, outbox, bay, say, watch=watch)
+        with (
+            drained(lambda: made.draining, made.drain, "the run under way is finished"),
+            Orders(ear, name, bay, made.stopped, made.idle),
         ):
             made.run(once=once)
     if made.draining:

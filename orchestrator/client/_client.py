@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from orchestrator.client._http import Connection, Retries
+from orchestrator.client._stops import StopCalls
 from orchestrator.errors import RemoteError
 
 Document = dict[str, Any]
@@ -22,7 +23,7 @@ POLL = 5.0  # s that a request for events may wait, where a stream ended
 _ALPHABET = "abcdefghjkmnpqrstvwxyz23456789"
 
 
-class Client:
+class Client(StopCalls):
     """Talks to a dotpilot server.
 
     Every method returns the document that the reference shows and raises the same refusals as the

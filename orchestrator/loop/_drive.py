@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any, Literal
 
 from agents.errors import AgentError
@@ -16,6 +17,7 @@ from instruments import (
     create_station,
     declared_description,
 )
+from instruments.kept import kept
 from orchestrator.campaign import Campaign, from_resolved
 from orchestrator.errors import InputRefusedError
 from orchestrator.events import CampaignCreated, CampaignStarted, Payload, StoresDeclared
@@ -141,9 +143,21 @@ def recorded_campaign(row: CampaignRow) -> Campaign:
 
 
 def drive(
-    ledger: Ledger, campaign_id: str, observer: Observer, stop: StopRequest | None = None
+    ledger: Ledger,
+    campaign_id: str,
+    observer: Observer,
+    stop: StopRequest | None = None,
+    *,
+    transcripts: Path | None = None,
 ) -> str:
     """Own the campaign, run it until it rests, and return its state.
+
+    Args:
+        ledger: The record.
+        campaign_id: The campaign's identifier.
+        observer: Watches.
+        stop: Somebody else's wish to drain.
+        transcripts: Folder in which what goes over its station's wires is kept, in one of its own.
 
     Raises:
         ConflictError: somebody else owns the campaign.
@@ -161,12 +175,15 @@ def drive(
             "`dotpilot loops`; resume it with --url"
         )
     campaign = recorded_campaign(row)
+    station = station_of(campaign, row.station_description)
+    if transcripts is not None:
+        station = kept(station, transcripts / row.id)
     with ledger.acquire(row.id) as ownership:
         loop = CampaignLoop(
             ledger,
             row.id,
             campaign,
-            station_of(campaign, row.station_description),
+            station,
             ownership.token,
             observer,
             stop or StopRequest(),

@@ -1,6 +1,7 @@
 """What a remote lab runs: a process that owns a station, leases trials, and loses no result."""
 
 from orchestrator.worker._desk import Desk
+from orchestrator.worker._orders import Orders
 from orchestrator.worker._outbox import Entry, Outbox
 from orchestrator.worker._person import ResultsFile, ask, tell
 from orchestrator.worker._run import Outcome, run_lease
@@ -11,6 +12,7 @@ from orchestrator.worker._station_file import (
     is_declared,
     read_station_file,
     stores_event,
+    transcript_of,
     with_station_file,
 )
 from orchestrator.worker._worker import Worker
@@ -18,6 +20,7 @@ from orchestrator.worker._worker import Worker
 __all__ = [
     "Desk",
     "Entry",
+    "Orders",
     "Outbox",
     "Outcome",
     "ResultsFile",
@@ -31,5 +34,6 @@ __all__ = [
     "run_lease",
     "stores_event",
     "tell",
+    "transcript_of",
     "with_station_file",
 ]

@@ -67,6 +67,8 @@ class StationFile(_Item):
         instruments: Which driver plays which part of the station, and where it is.
         stocks: The lot that stands for each of the station's stocks.
         waste: Where everything goes.
+        transcript: Folder in which what goes over its wires is kept, beside this file unless it
+            is absolute; nothing is kept, if left out.
     """
 
     station: Name
@@ -77,6 +79,7 @@ class StationFile(_Item):
     instruments: dict[str, Any] | None = None
     stocks: dict[str, Lot] = {}
     waste: Annotated[Waste, BeforeValidator(_plain_waste)] | None = None
+    transcript: Annotated[str, Field(min_length=1)] | None = None
 
     @property
     def stores(self) -> Stores:
@@ -92,6 +95,15 @@ class StationFile(_Item):
     def wiring(self) -> dict[str, Any]:
         """What it says of drivers, as a station is told; {} for nothing."""
         return {"instruments": self.instruments} if self.instruments else {}
+
+
+def transcript_of(path: Path) -> Path | None:
+    """Return the folder of transcripts that a station file names; None where it names none."""
+    document = read_document(path)
+    if is_declared(document):
+        return None
+    named = read_station_file(path).transcript
+    return None if named is None else path.parent / named
 
 
 def is_declared(document: Mapping[str, Any]) -> bool:

@@ -7,9 +7,9 @@ import platform
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 from instruments import Station
 from orchestrator.client import Client, LostLeaseError, ServerFailedError
@@ -35,6 +35,19 @@ HEARTBEAT = 20.0  # s, where the server names no period
 Say = Callable[[str], None]
 
 
+class Watch(Protocol):
+    """Looks at how long the steps of a run take."""
+
+    def step(self, text: str) -> None:
+        """A step begins."""
+
+    def end(self) -> None:
+        """No step is under way."""
+
+    def learn(self, measured: Iterable[Mapping[str, Mapping[str, Any]]]) -> None:
+        """Take up the conditions of measurements."""
+
+
 class Worker:
     """One process that owns one station.
 
@@ -51,6 +64,7 @@ class Worker:
         say: Takes a line for people.
         clock: Seconds, steadily increasing.
         poll: How long a request for work waits at the server [s].
+        watch: Is told of the steps of a run, and of how long they took.
     """
 
     def __init__(
@@ -64,21 +78,35 @@ class Worker:
         say: Say,
         clock: Callable[[], float] = time.monotonic,
         poll: float = POLL,
+        watch: Watch | None = None,
     ) -> None:
         self._client, self._beats, self._file, self.name = client, beats, file, name
         self._outbox, self._bay, self._say, self._clock = outbox, bay, say, clock
-        self._poll = poll
+        self._poll, self._watch = poll, watch
         self._bottles = Bottles(file, outbox)
         self._stop = threading.Event()
         self._why = ""
         self._period = HEARTBEAT
         self._registered = self._recovered = False
+        self._idle = threading.Event()  # nothing runs that could move a device
+        self._idle.set()
+        self._stopped: str | None = None
         self._unsure = True  # a lease may have been granted whose answer never came
 
     def drain(self, reason: str) -> None:
         """Finish the run under way, report it, and end; may be called from a signal handler."""
         self._why = self._why or reason
         self._stop.set()
+
+    def stopped(self, reason: str) -> None:
+        """Break off, since an emergency stop was ordered; called from the thread that listens."""
+        self._stopped = reason or "no reason was given"
+        self._stop.set()
+
+    @property
+    def idle(self) -> threading.Event:
+        """Set while nothing runs that could move a device."""
+        return self._idle
 
     @property
     def draining(self) -> bool:
@@ -116,6 +144,11 @@ class Worker:
         finally:
             self._bay.make_safe()
         self._last_words()
+        if self._stopped is not None:
+            raise DotpilotError(
+                f"an emergency stop was ordered ({self._stopped}), so this worker ends; look at "
+                "the station, then start it again"
+            )
 
     def _turn(self) -> bool:
         """Do the next thing; tell whether a lease was worked on to its acknowledged end."""
@@ -292,6 +325,12 @@ class Worker:
 
         def progress(text: str) -> None:
             beats.say(text)
+            if self._watch is not None:
+                self._watch.step(text)
+            if self._stopped is not None:
+                raise BrokenOffError(
+                    f"an emergency stop was ordered ({self._stopped}), at: {text}"
+                )
             if beats.cancelled:
                 raise BrokenOffError(f"the server asked to break off, at: {text}")
             if beats.silence > self._file.safe_within:
@@ -302,7 +341,15 @@ class Worker:
 
         with beats:
             self._bay.note_dispense(lease, self.name, station)
-            outcome = run_lease(lease, station, progress, self._bottles)
+            self._idle.clear()
+            try:
+                outcome = run_lease(lease, station, progress, self._bottles)
+            finally:
+                self._idle.set()
+                if self._watch is not None:
+                    self._watch.end()
+        if self._watch is not None:
+            self._watch.learn(r["conditions"] for r in outcome.body.get("results", ()))
         unsure = outcome.route == "fail" and outcome.body["kind"] in ("unknown", "stopped")
         if unsure or beats.lost or beats.silence > 0.0:
             self._bay.make_safe()

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from surrogate_sim.flow import Composition
+
 _STATE: dict[str, Any] = {"clock": 0.0, "film": 0.0, "drawn": {}}
 
 
@@ -25,6 +27,17 @@ class Line:
     def area(self) -> float:
         """Cross-section [mm2]."""
         return math.pi / 4.0 * self.bore**2
+
+    def volume_to(self, position: float) -> float:
+        """Volume from the inlets to a cell at `position` [mm], in [µL]."""
+        return self.dead_volume + self.area * position + self.cell_volume
+
+
+def formula_concentration(inlets: Mapping[str, Composition], flows: Mapping[str, float]) -> float:
+    """Concentration of CsPb formula units in a mixture of inlets' flows [mmol/L]."""
+    lead = sum(q * inlets[n].lead for n, q in flows.items())
+    caesium = sum(q * inlets[n].caesium for n, q in flows.items())
+    return min(lead, caesium) / max(sum(flows.values()), 1e-300)
 
 
 def restored(state: Mapping[str, Any] | None) -> tuple[float, float, dict[str, float]]:

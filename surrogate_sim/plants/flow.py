@@ -23,8 +23,9 @@ from surrogate_sim.flow_formation import Model
 from surrogate_sim.materials import HC
 from surrogate_sim.parameters import FlowParameters
 from surrogate_sim.plants._flow_faults import ripple, uneven
-from surrogate_sim.plants._flow_state import Line, restored
+from surrogate_sim.plants._flow_state import Line, formula_concentration, restored
 from surrogate_sim.plants._transport import Segment, StreamHistory
+from surrogate_sim.plants._troubles import Troubles
 
 Carrier = hydrodynamics.Carrier
 Stage = Literal["synthesis", "exchange"]
@@ -85,6 +86,7 @@ class FlowPlant:
         self._exchange_heater = self._exchange_setpoint = parameters.flow["ambient"]
         self._position = 0.5 * line.length
         self._history = StreamHistory(Segment(0.0, {_RESTING: 1.0}, "none"))
+        self._troubles = Troubles()
         self._cached: Product | None = None
         self._last: tuple[tuple[object, ...], Product] | None = None
         self._absorbed: tuple[Product, Array] | None = None
@@ -97,6 +99,11 @@ class FlowPlant:
         return replace(nominal, **{s: getattr(nominal, s) * factor for s in species})
 
     # --- acting -------------------------------------------------------------------------------
+
+    def suffer(self, troubles: Troubles) -> None:
+        """Let these befall the line from now on."""
+        self._troubles = troubles
+        troubles.begin(self._clock)
 
     def set_flow(self, inlet: str, flow: float) -> None:
         """Set an inlet's flow [µL/s]; the real one follows with the syringe's compliance.
@@ -177,6 +184,7 @@ class FlowPlant:
         left = seconds
         while left > 0.0:
             step = min(left, 0.4 * self._p.flow["pump_time"]) if self._settling() else left
+            step = min(step, self._troubles.until_change(self._clock, self._flows))
             self._step(step)
             left -= step
         self._history.forget(20.0 * (self._line.dead_volume + self._line.area * self._line.length))
@@ -185,7 +193,7 @@ class FlowPlant:
         return any(abs(self._flows[n] - self._target(n)) > 1e-9 for n in self._moving)
 
     def _target(self, inlet: str) -> float:
-        return self._setpoints[inlet] * self._bias[inlet]
+        return self._setpoints[inlet] * self._bias[inlet] * self._troubles.open_share
 
     def _step(self, seconds: float) -> None:
         f = self._p.flow
@@ -194,31 +202,29 @@ class FlowPlant:
             flow, target = self._flows[name], self._target(name)
             moved = flow + (target - flow) * follow
             self._flows[name] = target if abs(target - moved) < 1e-4 * (target + 1e-3) else moved
-            self._drawn[name] = self._drawn.get(name, 0.0) + self._flows[name] * seconds
-        used = {n: self._flows[n] for n in self._moving if self._flows[n] > 0.0}
+            if not self._troubles.has_air(name):
+                self._drawn[name] = self._drawn.get(name, 0.0) + self._flows[name] * seconds
+        moving = {n: self._flows[n] for n in self._moving if self._flows[n] > 0.0}
+        used = self._troubles.liquid(moving)
         self._history.feed(self._total() * seconds, used, self._carrier)
         warmed = -math.expm1(-seconds / f["heater_time"])
         self._heater += (self._setpoint - self._heater) * warmed
         self._exchange_heater += (self._exchange_setpoint - self._exchange_heater) * warmed
         self._clock += seconds
+        self._troubles.pass_time(self._clock, seconds, self._flows, self._history.total)
         if self._p.seed is not None:
             name = _FOULING[self._carrier]
-            solids = self._formula_concentration(used)
+            solids = formula_concentration(self._inlets, used)
             self._film += f["fouling_rate"] * (f[name] if name else 1.0) * solids * seconds
 
-    def _formula_concentration(self, flows: Mapping[str, float]) -> float:
-        lead = sum(q * self._inlets[n].lead for n, q in flows.items())
-        caesium = sum(q * self._inlets[n].caesium for n, q in flows.items())
-        return min(lead, caesium) / max(sum(flows.values()), 1e-300)
-
     def _total(self) -> float:
-        return sum(self._flows.values()) + self._carrier_flow
+        return sum(self._flows.values()) + self._carrier_flow * self._troubles.open_share
 
     # --- reading ------------------------------------------------------------------------------
 
     def flow(self, inlet: str) -> float:
-        """True present flow [µL/s]."""
-        return self._flows[inlet]
+        """True present flow of liquid [µL/s]; none while the inlet brings air."""
+        return 0.0 if self._troubles.has_air(inlet) else self._flows[inlet]
 
     def temperature(self) -> float:
         """True temperature of the tube [degC]."""
@@ -233,6 +239,7 @@ class FlowPlant:
         open_bore = self._line.bore - 2e-6 * self._film
         return (
             self._total()
+            * self._troubles.swelling(self._history.total, self._line.volume_to(self._position))
             * uneven(self._p, self._channel, "carrier")
             / (math.pi / 4.0 * open_bore**2)
         )
@@ -315,7 +322,8 @@ class FlowPlant:
     def snapshot(self) -> FlowPlant:
         """Return the plant as it stands; what is done to this one later leaves that one alone."""
         still = copy(self)
-        own = {"_flows": dict(self._flows), "_history": self._history.copy()}
+        own: dict[str, Any] = {"_flows": dict(self._flows), "_history": self._history.copy()}
+        own["_troubles"] = self._troubles.copy()
         vars(still).update(own)
         return still
 
@@ -331,9 +339,9 @@ class FlowPlant:
         return self._cached
 
     def _compute(self) -> Product | None:
-        line, f = self._line, self._p.flow
+        f = self._p.flow
         name = "washout_single" if self._carrier == "none" else "washout_segmented"
-        volume = line.dead_volume + line.area * self._position + line.cell_volume
+        volume = self._line.volume_to(self._position)
         shares = {n: v * self._departure(n) for n, v in self._history.at(volume, f[name]).items()}
         contents = {**self._inlets, _RESTING: Composition()}
         feed_parts = [(v, contents[n]) for n, v in shares.items() if self._is_feed(n)]
@@ -389,4 +397,4 @@ class FlowPlant:
         )
 
 
-__all__ = ["Composition", "FlowPlant", "Line"]
+__all__ = ["Composition", "FlowPlant", "Line", "Troubles"]

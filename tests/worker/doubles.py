@@ -219,10 +219,10 @@ def offered(ledger: Ledger, trials: int = 2) -> str:
     return campaign
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Wait until a heartbeat thread has done something; 5 s at most."""
+def wait_for(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    """Wait until another thread has done something, for `seconds` at most."""
     pause = threading.Event()
-    for _ in range(500):
+    for _ in range(int(100 * seconds)):
         if condition():
             return
         pause.wait(0.01)

@@ -52,8 +52,8 @@ class Spoilt:
 
 
 class Bench:
-    def __init__(self, faults=None, timeout=0.3):
-        self.plate, emulator = Plate(), Cytation()
+    def __init__(self, faults=None, timeout=0.3, emulator=None):
+        self.plate, emulator = Plate(), emulator or Cytation()
         emulator.attach({"reader": self.plate}, lambda: 0.0)
         self.server = PtyServer(emulator, faults or NoFaults())
         backend = CheckedBackend(SerialIO(self.server.address), timeout=timeout, reading=timeout)
@@ -123,9 +123,12 @@ def test_a_spoilt_table_is_an_error_and_the_next_read_is_right(change, error):
         bench.close()
 
 
-@pytest.mark.parametrize("kind", ["lost", "mute", "half", "garbage", "late"])
-def test_a_fault_on_the_wire_is_an_error_and_never_a_wrong_count(kind):
-    bench = Bench(ScriptedFaults(3, {kind: 0.02}), timeout=0.05)
+@pytest.mark.parametrize(
+    "kind", ["lost", "mute", "half", "garbage", "late", "end_of_file", "power_cycle"]
+)
+def test_a_fault_is_an_error_and_never_a_wrong_count(kind):
+    emulator = Cytation()
+    bench = Bench(ScriptedFaults(3, {kind: 0.02}, suffer=emulator.suffer), 0.05, emulator)
     try:
         failed = 0
         for _ in range(12):

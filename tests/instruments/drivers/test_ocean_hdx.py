@@ -251,9 +251,13 @@ def test_nobody_at_the_address_is_missed():
     bench.close()
 
 
-@pytest.mark.parametrize("kind", ["lost", "mute", "half", "garbage", "late"])
-def test_a_fault_on_the_wire_is_an_error_and_never_a_wrong_spectrum(kind):
-    bench = Bench(ScriptedFaults(5, {kind: 0.12}), timeout=0.1)
+@pytest.mark.parametrize(
+    "kind", ["lost", "mute", "half", "garbage", "late", "end_of_file", "power_cycle"]
+)
+def test_a_fault_is_an_error_and_never_a_wrong_spectrum(kind):
+    emulator = OceanHdx()
+    faults = ScriptedFaults(5, {kind: 0.12}, suffer=emulator.suffer)
+    bench = Bench(faults, timeout=0.1, emulator=emulator)
     failed = read = 0
     try:
         for turn in range(1, 16):

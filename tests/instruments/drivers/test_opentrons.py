@@ -184,9 +184,12 @@ def test_strokes_add_up_in_tenths_and_suit_a_pipette():
             chunks(wrong)
 
 
-@pytest.mark.parametrize("kind", ["lost", "mute", "half", "garbage", "late"])
-def test_a_fault_on_the_wire_is_an_error_and_never_a_wrong_well(kind):
-    bench = Bench(ScriptedFaults(5, {kind: 0.01}), timeout=0.05)
+@pytest.mark.parametrize(
+    "kind", ["lost", "mute", "half", "garbage", "late", "end_of_file", "power_cycle", "stall"]
+)
+def test_a_fault_is_an_error_and_never_a_wrong_well(kind):
+    faults = ScriptedFaults(5, {kind: 0.01}, suffer=lambda *it: bench.emulator.suffer(*it))
+    bench = Bench(faults, timeout=0.05)
     try:
         failed = 0
         for turn in range(12):
@@ -199,6 +202,25 @@ def test_a_fault_on_the_wire_is_an_error_and_never_a_wrong_well(kind):
                 failed += 1
                 assert all(found == plan for found in bench.plate.wells.values())
         assert 0 < failed < 12
+    finally:
+        bench.close()
+
+
+def test_a_robot_that_was_started_anew_is_safe_and_wants_a_new_plate():
+    faults = ScriptedFaults(1, {"power_cycle": 1.0}, suffer=lambda *it: bench.emulator.suffer(*it))
+    bench = Bench(faults, timeout=0.2)
+    try:
+        faults._rates = {}
+        bench.robot.new_plate([PLAN])
+        faults._rates = {"power_cycle": 1.0}
+        with pytest.raises(DeviceTimeoutError, match="whether it acted"):
+            bench.robot.fill(0, PLAN)
+        faults._rates = {}
+        bench.robot.to_safe_state()
+        with pytest.raises(DeviceRefusedError, match="new plate"):
+            bench.robot.fill(0, PLAN)
+        bench.robot.new_plate([PLAN])
+        bench.robot.fill(0, PLAN)
     finally:
         bench.close()
 

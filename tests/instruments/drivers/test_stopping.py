@@ -6,7 +6,10 @@ import pytest
 
 from instruments import create_station
 from instruments.errors import DeviceFaultError
+from instruments.station import AttemptKey
 from instruments.stopping import WITHIN, make_safe
+
+HARVARD = "harvard_elite11"
 
 
 def opened(**part):
@@ -88,3 +91,28 @@ def test_an_absent_device_is_missed_whatever_its_driver(part, driver):
         assert bench.reached[0].problem
     finally:
         bench.close()
+
+
+def test_a_run_that_is_broken_off_leaves_every_driver_safe():
+    """As a lost server or a lapsed lease breaks one off, between two steps."""
+    station = create_station("flow_synthesis", {"instruments": {"pumps": {"driver": HARVARD}}})
+    recipe = {p.name: p.default for p in station.description.parameters if p.when is None}
+    running = []
+
+    def progress(text):
+        if text == "waiting for steady state":
+            pumps = station.devices()
+            running.extend(n for n, p in pumps.items() if getattr(p, "wire", None) and moves(p))
+            raise RuntimeError("no contact")
+
+    def moves(pump):
+        return pump._pump.read_flow() > 0.0
+
+    station.open()
+    try:
+        with pytest.raises(RuntimeError, match="no contact"):
+            station.run(recipe, AttemptKey(1, 1), progress)
+        assert running, "no pump ran when it was broken off"
+        assert not any(moves(station.devices()[name]) for name in running)
+    finally:
+        station.close()
