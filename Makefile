@@ -57,7 +57,7 @@ $(STAMP): constraints.txt pyproject.toml Makefile
 	@echo "installing $$(grep '^torch==' constraints.txt), then the rest, into $(VENV)"
 	@"$(BIN)/python" -m pip install -qq $(if $(TORCH_INDEX),--index-url "$(TORCH_INDEX)") \
 	    "$$(grep '^torch==' constraints.txt)"
-	@"$(BIN)/python" -m pip install -qq -c constraints.txt -e '.[dev,instruments,postgresql,science]'
+	@"$(BIN)/python" -m pip install -qq -c constraints.txt -e '.[dev,files,instruments,postgresql,science,sila]'
 	@touch "$@"
 
 demo: setup ## run a campaign on the simulated flow line and write its report

@@ -5,6 +5,8 @@ InstrumentError
 ├── RecipeRefusedError    a recipe outside what the station can do; nothing has moved
 ├── TrialFailedError      a defined, informative failure while a recipe ran (clogged, no emission)
 ├── StationStoppedError   the station cannot go on without a person
+├── DetectorFileError     a detector's file cannot be read or written
+│   └── IncompleteFileError   it ends early, and may still be written
 └── DeviceError           a real device, or the emulator that stands for it
     ├── DeviceRefusedError    it refused; nothing has happened and its state is known
     ├── DeviceTimeoutError    no whole answer in time: its state is unknown
@@ -54,6 +56,14 @@ class TrialFailedError(InstrumentError):
 
 class StationStoppedError(InstrumentError):
     """The station is in its safe state and needs a person before the next trial."""
+
+
+class DetectorFileError(InstrumentError):
+    """A detector's file cannot be read or written."""
+
+
+class IncompleteFileError(DetectorFileError):
+    """A detector's file ends early; it may still be written."""
 
 
 class DeviceError(InstrumentError):

@@ -20,6 +20,8 @@ from instruments.errors import InstrumentError
 
 GROUP = "dotpilot.drivers"
 EMULATED = "emulated"
+_EXTRAS = {"grpc": "sila", "google": "sila", "ptufile": "files", "sila2": "sila"}
+"""Extra that brings a library, where it is not `instruments`."""
 
 
 class Part(BaseModel):
@@ -137,9 +139,10 @@ def driver_kind(name: str) -> DriverKind:
     try:
         kind: DriverKind = found[0].load()
     except ImportError as error:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0], "instruments")
         raise InstrumentError(
             f"driver {name!r} needs a library that is not here ({error}); install the extra "
-            "`instruments`: pip install 'dotpilot[instruments]'"
+            f"`{extra}`: pip install 'dotpilot[{extra}]'"
         ) from error
     return kind
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+import numpy as np
+
 from instruments.bench import Bench
 from instruments.capabilities import FlowLimits
 from instruments.emulators.faults import DEVICE, KINDS, WIRE, Kind
 from instruments.errors import InstrumentError
+from instruments.station import Spectrum
 from instruments.wiring import EMULATED, Wiring
 
 QUIET = 0.2  # s that a wire is left silent after a telegram without answer
@@ -131,6 +134,10 @@ class FlowStandIn:
         """The flow [µL/s]."""
         return self.flow
 
+    def infused(self) -> float:
+        """Nothing: its clock stands still."""
+        return 0.0
+
 
 def pump_trial(driver: str, *, resolution: float, lowest: float, **more: Any) -> Trial:
     """Return how a pump is tried: two liquids on one wire, flows from `lowest` up [µL/s]."""
@@ -174,6 +181,7 @@ class BeamStandIn:
 
 
 _PUMPS: tuple[Kind, ...] = ("stall", "empty", "power_cycle")
+_HEATERS: tuple[Kind, ...] = ("power_cycle", "open_sensor")
 
 
 def laser_trial(driver: str) -> Trial:
@@ -216,12 +224,12 @@ class HeaterStandIn:
         return self.setpoint
 
 
-def heater_trial(driver: str, *further: Kind) -> Trial:
+def heater_trial(driver: str, *suffers: Kind) -> Trial:
     """Return how a thermostat is tried: setpoints that tenths of a kelvin hold.
 
     Args:
         driver: Its name.
-        further: Faults that its emulator knows besides a restart and an open sensor.
+        suffers: Faults of the device that its emulator knows.
     """
 
     def wanted(turn: int) -> float:
@@ -241,18 +249,65 @@ def heater_trial(driver: str, *further: Kind) -> Trial:
         forbid=lambda thermostat: thermostat.set_temperature(1e4),
         safe=lambda stand_in: stand_in.setpoint == 25.0,
         timeout=0.1,
-        suffers=("power_cycle", "open_sensor", *further),
+        suffers=suffers,
+    )
+
+
+class CounterStandIn:
+    """A counter that counts as many photons as it is asked for."""
+
+    def __init__(self) -> None:
+        self.counted = 0
+
+    def acquire(self, name: str, counts: int) -> Spectrum:
+        """Count evenly, the rest into the first channel."""
+        self.counted = counts
+        values = np.full(64, counts // 64, dtype=np.float32)
+        values[0] += counts % 64
+        settings = {"pulses": 1e6, "pulse": 2.0, "response": 0.1}
+        axis = np.arange(64, dtype=np.float64) + 0.5
+        return Spectrum(name, axis, values, "ns", "counts", settings)
+
+
+def counter_trial(driver: str, **more: Any) -> Trial:
+    """Return how a photon counter is tried: decays of known numbers of photons."""
+
+    def wanted(turn: int) -> float:
+        return 1000.0 + 137.0 * turn
+
+    def act(counter: Any, turn: int) -> float:
+        return float(counter.acquire("decay", int(wanted(turn))).values.sum())
+
+    return Trial(
+        driver=driver,
+        part="photon_counter",
+        stand_ins=lambda: {"photon_counter": CounterStandIn()},
+        act=act,
+        wanted=wanted,
+        truth=lambda stand_in: float(stand_in.counted),
+        forbid=lambda counter: counter.acquire("decay", 0),
+        safe=lambda stand_in: True,
+        resolution=0.0,
+        **more,
     )
 
 
 TRIALS: dict[str, Trial] = {
     t.driver: t
     for t in (
-        *(heater_trial(name, "wrong_unit") for name in ("eurotherm_modbus", "watlow_modbus")),
-        *map(heater_trial, ("julabo", "omega_modbus")),
+        *(heater_trial(n, *_HEATERS, "wrong_unit") for n in ("eurotherm_modbus", "watlow_modbus")),
+        *(heater_trial(name, *_HEATERS) for name in ("julabo", "omega_modbus")),
         laser_trial("coherent_obis"),
+        counter_trial(
+            "detector_files",
+            timeout=0.4,
+            telegrams=2,
+            settings={"pattern": "*{number}.ptu"},
+        ),
         pump_trial("harvard_elite11", resolution=5e-6, lowest=0.5),
         pump_trial("new_era_ne1000", resolution=5e-4, lowest=0.5),
+        heater_trial("sila2_temperature"),
+        pump_trial("sila2_pumps", resolution=1e-12, lowest=0.5, timeout=0.1, suffers=()),
         pump_trial(
             "tecan_cavro",
             resolution=0.02,

@@ -58,7 +58,7 @@ def analyse(measurement: Measurement) -> Analysis:
     model = lineshape.shape(pl.axis, line.parameters, line.reference, line.transmission)[0]
     findings += quality.second_peak_findings(pl, counts, model, line, _dark_noise(dark))
     findings += quality.misfit_findings(line)
-    observables = {**_line_observables(line, pl), **_intensity(line, pl)}
+    observables = {**line_observables(line, pl), **_intensity(line, pl)}
     try:
         observables |= _plqy(spectra, line, findings)
     except FitError as error:
@@ -139,7 +139,8 @@ def _intensity(line: Line, pl: Spectrum) -> dict[str, ObservableValue]:
     return {"intensity": _value(rate, se * share, INTENSITY_FLOOR * rate, "counts/s", LINE_METHOD)}
 
 
-def _line_observables(line: Line, pl: Spectrum) -> dict[str, ObservableValue]:
+def line_observables(line: Line, pl: Spectrum) -> dict[str, ObservableValue]:
+    """Position and widths of a fitted emission line."""
     broadening = float(pl.settings["point_spread"])
     peak, peak_se = line_values.peak_wavelength(line)
     width, width_se = line_values.width_in_wavelength(line, broadening)

@@ -252,22 +252,33 @@ def _scattered(
 ) -> dict[str, ObservableValue]:
     if not np.isfinite(frames.of("size")[-LAST:]).any():
         return {}
-    size, size_se = mean_of_last(frames.of("size"), frames.of("size_se"))
-    width, width_se = mean_of_last(frames.of("deviation"), frames.of("deviation_se"))
     number, number_se = mean_of_last(frames.of("number"), frames.of("number_se"))
     bound = formula_concentration(frames.of("number"), frames.of("cube_moment"))
     gained, gained_se = mean_of_last(
         bound / caesium, bound / caesium * frames.of("number_se") / frames.of("number")
     )
     found = {
-        "mean_size": _value(size, size_se, SIZE_FLOOR, "nm", SAXS_METHOD),
-        "size_dispersion": _value(width, width_se, WIDTH_FLOOR, "nm", SAXS_METHOD),
+        **sizes(frames.populations),
         "number_concentration": _value(
             number, number_se, SCALE_FLOOR * number, "µmol/L", SAXS_METHOD
         ),
         "yield": _value(gained, gained_se, SCALE_FLOOR * gained, "", SAXS_METHOD),
     }
     return found | _spacing_observable(measurement, frames)
+
+
+def sizes(populations: Sequence[Populations]) -> dict[str, ObservableValue]:
+    """Mean and deviation of the diameter in the last frames; none where no crystals are seen."""
+    if not any(math.isfinite(p.size) for p in populations[-LAST:]):
+        return {}
+    found = {}
+    rows = (("mean_size", "size", SIZE_FLOOR), ("size_dispersion", "deviation", WIDTH_FLOOR))
+    for name, of, floor in rows:
+        values = np.array([getattr(p, of) for p in populations])
+        errors = np.array([getattr(p, f"{of}_se") for p in populations])
+        value, se = mean_of_last(values, errors)
+        found[name] = _value(value, se, floor, "nm", SAXS_METHOD)
+    return found
 
 
 def _spacing_observable(measurement: Measurement, frames: Frames) -> dict[str, ObservableValue]:

@@ -40,7 +40,7 @@ def driver_list() -> None:
         try:
             kind = driver_kind(name)
         except InstrumentError as error:
-            rows.append({"name": name, "problem": str(error)})
+            rows.append({"name": name, "problem": str(error), "verified_on_hardware": False})
             continue
         rows.append(
             {

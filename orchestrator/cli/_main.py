@@ -14,12 +14,14 @@ from orchestrator.cli import (
     _attach,
     _data,
     _devices,
+    _files,
     _inventory,
     _people,
     _replay,
     _run,
     _serve,
     _show,
+    _sila,
     _token,
     _twin,
     _worker,
@@ -55,12 +57,14 @@ for module in (
     _admin,
     _devices,
     _inventory,
+    _files,
+    _sila,
 ):
     module.register(app)
 
 
 # What looks after a database, or needs none, is not asked of a server.
-_LOCAL = ("db", "doctor", "driver", "inventory", "loops", "serve", "token", "twin")
+_LOCAL = ("db", "doctor", "driver", "file", "inventory", "loops", "serve", "token", "twin")
 
 
 @app.callback()

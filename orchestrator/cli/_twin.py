@@ -59,19 +59,34 @@ def twin_run(
         Path | None,
         typer.Option("--spectra", metavar="FILE", help="Write raw spectra (.json or .npz)."),
     ] = None,
+    files: Annotated[
+        Path | None,
+        typer.Option("--files", metavar="DIR", help="Write detectors' files (.ptu, .edf, .csv)."),
+    ] = None,
 ) -> None:
     """Make and measure one recipe on a twin; what is not set has its default."""
     from orchestrator.twins.catalogue import twin
-    from orchestrator.twins.running import check_suffix, parse_settings, run_twin, write_spectra
+    from orchestrator.twins.running import (
+        check_folder,
+        check_suffix,
+        parse_settings,
+        run_twin,
+        write_detector_files,
+        write_spectra,
+    )
 
     chosen = twin(name)
     if spectra is not None:
         check_suffix(spectra)
+    if files is not None:
+        check_folder(files)
     recipe = parse_settings(chosen, assignments or [])
     document, raw = run_twin(chosen, recipe, lab_seed, model)
     if spectra is not None:
         write_spectra(spectra, raw)
         say(f"{len(raw)} spectra written to {spectra}")
+    if files is not None:
+        say(f"{write_detector_files(files, raw)} files written to {files}")
     emit(document, lambda: _run_text(document))
 
 

@@ -13,7 +13,13 @@ from typing import Any, cast
 import numpy as np
 
 from instruments import create_station
-from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
+from instruments.errors import (
+    DetectorFileError,
+    InstrumentError,
+    RecipeRefusedError,
+    TrialFailedError,
+)
+from instruments.files import write_files
 from instruments.station import (
     Analysis,
     AttemptKey,
@@ -256,6 +262,31 @@ def check_suffix(path: Path) -> None:
             f"--spectra must name a file in a folder that exists, but {path.parent} does not; "
             "make it first"
         )
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder for detectors' files that is missing or holds something.
+
+    Raises:
+        InputRefusedError: no such folder, or it is not empty.
+    """
+    if not folder.is_dir() or any(folder.iterdir()):
+        raise InputRefusedError(
+            f"--files must name an empty folder, since no file is written over, but {folder} is "
+            "none; make one"
+        )
+
+
+def write_detector_files(folder: Path, spectra: Sequence[Spectrum]) -> int:
+    """Write raw spectra as their detectors' files; return how many.
+
+    Raises:
+        InputRefusedError: a library that a format needs is not installed.
+    """
+    try:
+        return len(write_files(folder, spectra))
+    except DetectorFileError as error:
+        raise InputRefusedError(str(error)) from error
 
 
 def twin_document(twin: Twin) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from instruments.files import read_file
 from orchestrator.cli import main
 
 WELL = (
@@ -107,6 +108,18 @@ def test_raw_spectra_are_written(run, tmp_path: Path, suffix):
     with np.load(path) as archive:
         assert archive["pl_values"].shape == (7, len(archive["pl_axis"]))
         assert json.loads(str(archive["about"]))["pl"]["unit"] == "counts"
+
+
+def test_detectors_files_are_written_and_read_back(run, tmp_path: Path):
+    folder = tmp_path / "files"
+    assert run("run", "larp_plate", *WELL, "--files", folder)[0] == 2, "there is no such folder"
+    folder.mkdir()
+    code, _, err = run("run", "larp_plate", *WELL, "--files", folder)
+    assert code == 0 and "1 files written" in err
+    found = read_file(folder / "pl.csv")
+    assert found.values.shape == (7, len(found.axis)) and found.unit == "counts"
+    code, _, err = run("run", "larp_plate", *WELL, "--files", folder)
+    assert code == 2 and "empty folder" in err
 
 
 def test_validate_judges_the_asked_rows(run):
