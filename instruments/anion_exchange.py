@@ -10,11 +10,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from instruments.contacts import exchange_contacts
 from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
 from instruments.exchange_recipe import OBSERVABLES, PARAMETERS, exchange_violations
+from instruments.hazards import Contact
 from instruments.metrology.anion_exchange import analyse_exchange
 from instruments.procedures.anion_exchange import run_exchange
 from instruments.recipe_check import declaration_violations
+from instruments.rehearsal import Now, unwatched
 from instruments.simulated.exchange_bench import identities, simulated_bench
 from instruments.simulated.lab import hidden_seed
 from instruments.simulated.noise import instrument_generator
@@ -76,6 +79,7 @@ class AnionExchangeStation:
         self._state: dict[str, Any] = {}
         self._truth: dict[str, float] = {}
         self._open = False
+        self._watched: Callable[[Any, Now], Any] = unwatched
 
     @property
     def description(self) -> StationDescription:
@@ -90,6 +94,14 @@ class AnionExchangeStation:
     def stocks(self) -> tuple[StockDeclaration, ...]:
         """Every stock that it draws from, in a fixed order."""
         return EXCHANGE
+
+    def contacts(self, recipe: Recipe) -> tuple[Contact, ...]:
+        """Every meeting of liquids that a complete recipe brings about."""
+        return exchange_contacts(recipe)
+
+    def watch(self, watched: Callable[[Any, Now], Any]) -> None:
+        """Pass each rig through `watched` before it is used; see `instruments.rehearsal`."""
+        self._watched = watched
 
     def check(self, recipe: Recipe) -> Sequence[Violation]:
         """Every broken limit of a complete recipe; pure, cheap, moves nothing."""
@@ -129,6 +141,7 @@ class AnionExchangeStation:
             front_time=nominal["dead_volume"] / nominal["injection_rate"],
             shaking_time=nominal["shaking_time"],
         )
+        bench = self._watched(bench, lambda: plant.clock)
         bench.maker.prepare(recipe)
         if plant.batch.formula_units < LEAST_PRODUCT:
             self._keep(plant)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from instruments.capabilities import Carrier, FlowLimits
+from instruments.errors import InstrumentError
 from instruments.formulation import SPECIES, Contents, Stage, Stock
 from instruments.procedures.flow import FlowGeometry
 from instruments.station import ObservableDeclaration, ParameterDeclaration, Recipe
 from instruments.stores import StockDeclaration
+from instruments.tubing import Tube
 from surrogate_sim.hydrodynamics import Solvent
 
 # 0.4 mm bore: wide enough to rinse, narrow enough for perfluorinated oil (Bond number).
@@ -18,6 +23,33 @@ GEOMETRY = FlowGeometry(
     cell_volume=5.0,
     optical_path=0.10,
 )
+
+TUBES = ("feed", "reactor")
+"""From the pumps' valves to the tube, and the tube itself."""
+
+
+def geometry(tubing: Mapping[str, Tube]) -> FlowGeometry:
+    """Return the line as a lab has built it: `GEOMETRY` but for the tubes that it describes.
+
+    Raises:
+        InstrumentError: a tube that the line has not, or a reactor that ends before its junction.
+    """
+    if strangers := sorted(set(tubing) - set(TUBES)):
+        raise InstrumentError(
+            f"tubing: a tube must be one of {', '.join(TUBES)}, but got {', '.join(strangers)}"
+        )
+    made = GEOMETRY
+    if "feed" in tubing:
+        made = replace(made, dead_volume=tubing["feed"].volume)
+    if "reactor" in tubing:
+        made = replace(made, bore=tubing["reactor"].bore, length=tubing["reactor"].length)
+    if made.length <= made.junction:
+        raise InstrumentError(
+            f"tubing.reactor: must be longer than {made.junction:g} mm, where the exchange "
+            f"stage joins, but is {made.length:g} mm long"
+        )
+    return made
+
 
 # A syringe pump with a 10 mL glass syringe: 0.3 to 1200 µL/min.
 PUMP_LIMITS = FlowLimits(0.005, 20.0)

@@ -16,21 +16,33 @@ import numpy as np
 
 from instruments import feasibility, flow_line
 from instruments.bench import Bench
-from instruments.capabilities import Carrier, FlowRig, SafeState
+from instruments.capabilities import FlowRig, SafeState
+from instruments.carry_over import contamination, remainder
+from instruments.contacts import flow_contacts
 from instruments.doses import DoseMeter, Doses, note_doses, total_volume
 from instruments.drivers.transcript import Transcript
 from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
 from instruments.flow_bench import fading, flow_bench, flow_wiring, troubles, wired
-from instruments.formulation import (
-    Formulation,
-    achieved_recipe,
-    formulate,
-    reservoir_violations,
+from instruments.flow_recipe import (
+    exchange_violations,
+    formulation,
+    measurement_of,
+    plan_of,
+    reservoirs,
 )
+from instruments.formulation import mixed
+from instruments.hazards import Contact
 from instruments.metrology import analyse_flow
-from instruments.procedures.flow import FlowPlan, FlowProcedure, FlowRecord, FlowSettings
+from instruments.metrology.contamination import judged
+from instruments.procedures import flow_care
+from instruments.procedures.flow import (
+    FlowProcedure,
+    FlowSettings,
+)
+from instruments.procedures.flow_care import CareRecord, FlowCare
 from instruments.procedures.flow_needs import flow_needs
 from instruments.recipe_check import declaration_violations
+from instruments.rehearsal import Now, unwatched
 from instruments.simulated.flow_extras import flow_extras
 from instruments.simulated.lab import checked_seed
 from instruments.simulated.rig import simulated_rig
@@ -43,12 +55,10 @@ from instruments.station import (
     Violation,
 )
 from instruments.stores import StockDeclaration
-from surrogate_sim import hydrodynamics
 from surrogate_sim.flow_formation import MODELS, Model
 from surrogate_sim.parameters import FlowParameters, TwinParameters, draw, nominal
 from surrogate_sim.plants.flow import Composition, FlowPlant, Line
 
-PHOTONS = 30_000
 DESCRIPTION = StationDescription(
     name="flow_synthesis",
     version="3",
@@ -74,8 +84,9 @@ class FlowSynthesisStation:
         lab: {"hidden": SEED} draws a laboratory that differs from the nominal one;
             {"model": "full"} solves the population balance where the default, "reduced",
             follows its characteristics; {"instruments": PARTS} puts real drivers on emulated
-            wires between procedure and plant (`instruments.wiring`); None is the nominal
-            laboratory with simulated instruments.
+            wires between procedure and plant (`instruments.wiring`); {"tubing": TUBES} are its
+            tubes as built, {"flush_volumes": V} how much rinses it before a recipe; None
+            is the nominal laboratory with simulated instruments.
         seed: Keys the noise where no hidden seed is given.
         settings: How the procedure is carried out.
         parameters: Constants of the laboratory; those of `lab` if absent.
@@ -97,6 +108,7 @@ class FlowSynthesisStation:
         parameters: TwinParameters | None = None,
     ) -> None:
         hidden, self._model = _laboratory(lab)
+        self._geometry = flow_line.geometry((lab or {}).get("tubing") or {})
         self._lab_seed = seed if hidden is None else hidden
         self._parameters: FlowParameters = nominal() if hidden is None else draw(hidden)
         if parameters is not None:
@@ -105,6 +117,8 @@ class FlowSynthesisStation:
             )
         self._measured: FlowPlant | None = None
         self._settings = settings or FlowSettings()
+        if (volumes := (lab or {}).get("flush_volumes")) is not None:
+            self._settings = replace(self._settings, flush_volumes=float(volumes))
         self._stocks = flow_line.all_stocks()
         self._inlets = {s.name: Composition(**asdict(s.contents)) for s in self._stocks}
         self._state: dict[str, Any] = {}
@@ -114,6 +128,7 @@ class FlowSynthesisStation:
         self._meter: DoseMeter[AttemptKey] = DoseMeter()
         self.transcript: Transcript | None = None
         self._open = False
+        self._watched: Callable[[Any, Now], Any] = unwatched
 
     @property
     def description(self) -> StationDescription:
@@ -125,9 +140,21 @@ class FlowSynthesisStation:
         """Seconds on the virtual clock."""
         return float(self._state.get("clock", 0.0))
 
+    def tubes(self) -> tuple[str, ...]:
+        """Names of its tubes."""
+        return flow_line.TUBES
+
     def stocks(self) -> tuple[StockDeclaration, ...]:
         """Every stock that it draws from, in a fixed order."""
         return flow_line.stock_declarations()
+
+    def contacts(self, recipe: Recipe) -> tuple[Contact, ...]:
+        """Every meeting of liquids that a complete recipe brings about."""
+        return flow_contacts(recipe)
+
+    def watch(self, watched: Callable[[Any, Now], Any]) -> None:
+        """Pass each rig through `watched` before it is used; see `instruments.rehearsal`."""
+        self._watched = watched
 
     def check(self, recipe: Recipe) -> Sequence[Violation]:
         """Every broken limit of a complete recipe; pure, cheap, moves nothing."""
@@ -135,16 +162,16 @@ class FlowSynthesisStation:
         if found:
             return found
         carrier = flow_line.CARRIER[str(recipe["flow_format"])]
-        made = _formulation(recipe)
+        made = formulation(recipe, self._geometry)
         velocity = float(recipe["flow_velocity"])
         solvent = flow_line.solvent_of(recipe)
         return [
             *made.violations,
-            *_reservoirs(recipe, made, self._settings),
-            *feasibility.flow_violations(carrier, velocity, flow_line.GEOMETRY, solvent),
+            *reservoirs(recipe, made, self._settings, self._geometry),
+            *feasibility.flow_violations(carrier, velocity, self._geometry, solvent),
             *feasibility.temperature_violations(carrier, float(recipe["temperature"]), solvent),
-            *_exchange_violations(carrier, recipe, solvent),
-            *feasibility.position_violations(recipe, flow_line.GEOMETRY),
+            *exchange_violations(carrier, recipe, solvent),
+            *feasibility.position_violations(recipe, self._geometry),
         ]
 
     def open(self) -> None:
@@ -193,10 +220,10 @@ class FlowSynthesisStation:
         def measured() -> None:
             self._measured = plant.snapshot()
 
-        procedure = FlowProcedure(rig, flow_line.GEOMETRY, self._settings, progress, measured)
+        procedure = FlowProcedure(rig, self._geometry, self._settings, progress, measured)
         self._meter.begin(key, rig.pumps, self.needs([recipe]))
         try:
-            record = procedure.run(_plan(recipe))
+            record = procedure.run(plan_of(recipe, self._geometry))
         except TrialFailedError as error:
             self._keep(plant)
             failed = TrialFailedError(error.reason, str(error), self._state)
@@ -207,12 +234,15 @@ class FlowSynthesisStation:
             raise
         doses = self._meter.end(rig.pumps)
         self._keep(plant)
-        return _measurement(recipe, record, rig, self._state, self._model, doses)
+        return replace(
+            measurement_of(recipe, record, rig, self._state, self._model, self._geometry),
+            doses=doses,
+        )
 
     def needs(self, recipes: Sequence[Recipe]) -> Mapping[str, float]:
         """Most that a run of these recipes may draw of each stock [µL]; see `Consuming`."""
         return total_volume(
-            flow_needs(_plan(r), flow_line.GEOMETRY, self._settings) for r in recipes
+            flow_needs(plan_of(r, self._geometry), self._geometry, self._settings) for r in recipes
         )
 
     def supplies(self) -> Mapping[str, float]:
@@ -223,9 +253,48 @@ class FlowSynthesisStation:
         """Return doses that were in doubt and have become known since."""
         return self._meter.settle({} if self._rig is None else self._rig.pumps)
 
+    def procedures(self) -> tuple[str, ...]:
+        """Names of what is done beside trials."""
+        return flow_care.NAMES
+
+    def care(
+        self,
+        name: str,
+        progress: Callable[[str], None] | None = None,
+        stocks: Sequence[str] = (),
+    ) -> CareRecord:
+        """Carry a procedure out; see `instruments.around.CaredStation`.
+
+        Raises:
+            InstrumentError: no such procedure or stock, or the station is not open.
+        """
+        if not self._open:
+            raise InstrumentError("a station must be opened before it is cared for; call open()")
+        unknown = sorted(set(stocks) - {s.name for s in self._stocks})
+        if name not in flow_care.NAMES or unknown or (name == "prime") != bool(stocks):
+            raise InstrumentError(
+                f"a procedure must be one of {', '.join(flow_care.NAMES)}, prime with stocks of "
+                f"the line and the others without, but got {name!r} with "
+                f"{', '.join(stocks) or 'none'}"
+            )
+        plant = self._plant()
+        rig = self._rig = self._build_rig(plant, AttemptKey(0, int(self.lab_time)))
+        record = FlowCare(rig, self._geometry, self._settings, progress).run(name, stocks)
+        self._keep(plant)
+        return record
+
+    def carry_over(self, before: Recipe, now: Recipe) -> float:
+        """Largest relative error of a concentration that the recipe before makes in this one."""
+        first, plan = plan_of(before, self._geometry), plan_of(now, self._geometry)
+        velocity = float(now["flow_velocity"])
+        share = remainder(plan, self._geometry, self._settings, velocity)
+        return contamination(
+            share, mixed(self._stocks, first.flows), mixed(self._stocks, plan.flows)
+        )
+
     def analyse(self, measurement: Measurement) -> Analysis:
         """Derive observables and the verdict from raw data; deterministic."""
-        return analyse_flow(measurement)
+        return judged(analyse_flow(measurement), measurement)
 
     def devices(self) -> Mapping[str, Any]:
         """Its instruments by name that have a safe state, for a stop from any thread."""
@@ -254,7 +323,7 @@ class FlowSynthesisStation:
         self._state = json.loads(json.dumps(plant.state()))
 
     def _plant(self) -> FlowPlant:
-        geometry = flow_line.GEOMETRY
+        geometry = self._geometry
         return FlowPlant(
             Line(**asdict(geometry)),
             self._inlets,
@@ -277,7 +346,9 @@ class FlowSynthesisStation:
         )
         plant.suffer(troubles(self._wiring, key))
         rig = replace(rig, extras=flow_extras(plant, self._lab_seed, key))
-        return rig if self._bench is None else wired(rig, self._bench)
+        rig = rig if self._bench is None else wired(rig, self._bench)
+        seen: FlowRig = self._watched(rig, rig.clock.now)
+        return seen
 
     def _lamp(self) -> float:
         """Excitation left after a hidden lab's drift: line and reference dye share the source."""
@@ -300,133 +371,14 @@ def _compile(plant: FlowPlant) -> None:
 def _laboratory(lab: Mapping[str, Any] | None) -> tuple[int | None, Model]:
     """Seed of the hidden laboratory, if any, and the model that solves formation."""
     given = lab or {}
-    unknown = sorted(set(given) - {"hidden", "model", "instruments"})
+    unknown = sorted(set(given) - {"hidden", "model", "instruments", "tubing", "flush_volumes"})
     if unknown:
         raise InstrumentError(
-            "a lab of flow_synthesis takes 'hidden', 'model' and 'instruments', but got "
+            "a lab of flow_synthesis takes 'hidden', 'model', 'instruments', 'tubing' and "
+            "'flush_volumes', but got "
             f"{', '.join(unknown)}; remove or correct it"
         )
     seed, model = given.get("hidden"), given.get("model") or "reduced"
     if model not in MODELS:
         raise InstrumentError(f"model must be one of {', '.join(MODELS)}, but got {model!r}")
     return None if seed is None else checked_seed(seed), "full" if model == "full" else "reduced"
-
-
-def _exchange_violations(
-    carrier: Carrier, recipe: Recipe, solvent: hydrodynamics.Solvent
-) -> list[Violation]:
-    """The second reactor's temperature, where there is one."""
-    if "exchange_temperature" not in recipe:
-        return []
-    value = float(recipe["exchange_temperature"])
-    return feasibility.temperature_violations(carrier, value, solvent, "exchange_temperature")
-
-
-def _formulation(recipe: Recipe) -> Formulation:
-    return formulate(
-        flow_line.synthesis_stocks(recipe),
-        flow_line.exchange_stocks(recipe),
-        recipe,
-        area=flow_line.GEOMETRY.area,
-        liquid_fraction=flow_line.LIQUID_FRACTION[str(recipe["flow_format"])],
-        solubility=flow_line.SOLUBILITY,
-    )
-
-
-def _reservoirs(recipe: Recipe, made: Formulation, settings: FlowSettings) -> list[Violation]:
-    """Volume drawn in the longest wait that the procedure may take."""
-    volume = flow_line.GEOMETRY.volume_to(float(recipe["probe_position"]))
-    total = float(recipe["flow_velocity"]) * flow_line.GEOMETRY.area
-    seconds = settings.settle + volume / total * (
-        settings.wait_volumes + settings.extra_volumes + 1.0
-    )
-    stocks = (*flow_line.synthesis_stocks(recipe), *flow_line.exchange_stocks(recipe))
-    return reservoir_violations(stocks, made.flows, seconds)
-
-
-def _carrier(recipe: Recipe) -> Carrier:
-    return flow_line.CARRIER[str(recipe["flow_format"])]
-
-
-def _plan(recipe: Recipe) -> FlowPlan:
-    made = _formulation(recipe)
-    return FlowPlan(
-        flows=made.flows,
-        carrier=_carrier(recipe),
-        carrier_flow=made.carrier_flow,
-        temperature=float(recipe["temperature"]),
-        position=float(recipe["probe_position"]),
-        solvent=flow_line.solvent_of(recipe),
-        exchange_temperature=_second_stage(recipe),
-        scan=_scan(recipe),
-        lines=int(recipe["lines"]),
-        photons=PHOTONS if recipe["characterisation"] == flow_line.WITH_LIFETIME else 0,
-    )
-
-
-def _second_stage(recipe: Recipe) -> float | None:
-    value = recipe.get("exchange_temperature")
-    return None if value is None else float(value)
-
-
-def _scan(recipe: Recipe) -> tuple[float, ...]:
-    """Positions that divide the tube up to the probe, behind the junction where salt joins."""
-    count = int(recipe["scan_positions"])
-    last = float(recipe["probe_position"])
-    first = flow_line.GEOMETRY.junction if recipe["halide_salt"] != "none" else 0.0
-    return tuple(first + (last - first) * (i + 1) / count for i in range(count))
-
-
-def _measurement(
-    recipe: Recipe,
-    record: FlowRecord,
-    rig: FlowRig,
-    state: Mapping[str, Any],
-    model: Model,
-    doses: Doses,
-) -> Measurement:
-    readings = record.readings
-    stocks = flow_line.synthesis_stocks(recipe), flow_line.exchange_stocks(recipe)
-    achieved: dict[str, float] = {}
-    if min(record.flows.values()) > 0.0:  # a stock that brings air leaves no ratios
-        achieved |= achieved_recipe(*stocks, record.flows)
-    achieved["flow_velocity"] = readings["velocity"]
-    achieved["temperature"] = readings["temperature"]
-    achieved["probe_position"] = readings["position"]
-    conditions = feasibility.flow_conditions(
-        _carrier(recipe),
-        readings["velocity"],
-        readings["position"],
-        flow_line.GEOMETRY,
-        flow_line.solvent_of(recipe),
-    )
-    warnings = (*record.warnings, *feasibility.damkohler_warning(conditions))
-    return Measurement(
-        requested=dict(recipe),
-        achieved=achieved,
-        conditions={
-            **conditions,
-            **_procedure_conditions(record),
-            "model": {"value": model, "unit": ""},
-        },
-        spectra=record.spectra,
-        station_state=state,
-        identities=tuple(i.identify() for i in rig.instruments().values()),
-        warnings=warnings,
-        doses=doses,
-    )
-
-
-def _procedure_conditions(record: FlowRecord) -> dict[str, dict[str, Any]]:
-    units = {"flushed": "", "waited": "", "waited_time": "s", "change": "", "flow_departure": ""}
-    found = {
-        f"line_volumes_{n}" if n in ("flushed", "waited") else n: {
-            "value": v,
-            "unit": units.get(n, "s"),
-        }
-        for n, v in record.waits.items()
-    }
-    found["carrier_flow"] = {"value": record.readings["carrier_flow"], "unit": "µL/s"}
-    for name, flow in record.flows.items():
-        found[f"flow_{name}"] = {"value": flow, "unit": "µL/s"}
-    return found

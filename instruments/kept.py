@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from instruments.doses import Doses
 from instruments.drivers.transcript import FileTranscript
 from instruments.errors import InstrumentError
-from instruments.station import AttemptKey, Measurement, Recipe
+from instruments.station import AttemptKey, Consuming, Measurement, Recipe
 
 BETWEEN = "between.jsonl"
 """What went over the wires outside attempts: to open, identify and let go."""
@@ -90,6 +91,18 @@ class KeptStation:
         with self._attempt(keys[0]) as file:
             made = self._station.run_batch(recipes, keys, progress)
         return [_named(m, file) for m in made]
+
+    def needs(self, recipes: Sequence[Recipe]) -> Mapping[str, float]:
+        """Most that a run of these recipes may draw of each stock [µL]; {} where nobody says."""
+        return self._station.needs(recipes) if isinstance(self._station, Consuming) else {}
+
+    def supplies(self) -> Mapping[str, float]:
+        """What one run can draw of a stock at most [µL]; {} unbounded."""
+        return self._station.supplies() if isinstance(self._station, Consuming) else {}
+
+    def settled(self) -> Mapping[AttemptKey, Doses]:
+        """Return doses of earlier attempts that have become known since."""
+        return self._station.settled() if isinstance(self._station, Consuming) else {}
 
     @contextmanager
     def _attempt(self, key: AttemptKey) -> Iterator[Path]:

@@ -14,9 +14,11 @@ from typing import Any
 
 from instruments import plate_deck
 from instruments.bench import Bench
+from instruments.contacts import plate_contacts
 from instruments.doses import Doses, note_batch_doses
 from instruments.drivers.transcript import Transcript
 from instruments.errors import InstrumentError, RecipeRefusedError
+from instruments.hazards import Contact
 from instruments.metrology.plate import analyse_plate
 from instruments.plate_bench import plate_bench, plate_wiring, wired
 from instruments.plate_deck import stock_declarations
@@ -40,6 +42,7 @@ from instruments.procedures.plate import (
     well_name,
 )
 from instruments.recipe_check import declaration_violations
+from instruments.rehearsal import Now, unwatched
 from instruments.simulated.lab import hidden_seed
 from instruments.simulated.noise import instrument_generator
 from instruments.simulated.plate import reader_optics, simulated_plate_rig
@@ -109,6 +112,7 @@ class LarpPlateStation:
         self._state: dict[str, Any] = {}
         self._truth: tuple[LarpPlant, int] | None = None
         self._open = False
+        self._watched: Callable[[Any, Now], Any] = unwatched
 
     @property
     def description(self) -> StationDescription:
@@ -123,6 +127,14 @@ class LarpPlateStation:
     def stocks(self) -> tuple[StockDeclaration, ...]:
         """Every stock that it draws from, in a fixed order."""
         return stock_declarations()
+
+    def contacts(self, recipe: Recipe) -> tuple[Contact, ...]:
+        """Every meeting of liquids that a complete recipe brings about."""
+        return plate_contacts(recipe)
+
+    def watch(self, watched: Callable[[Any, Now], Any]) -> None:
+        """Pass each rig through `watched` before it is used; see `instruments.rehearsal`."""
+        self._watched = watched
 
     def check(self, recipe: Recipe) -> Sequence[Violation]:
         """Every broken limit of a complete recipe; pure, cheap, moves nothing."""
@@ -189,6 +201,7 @@ class LarpPlateStation:
         )
         if self._bench is not None:
             rig = wired(rig, self._bench)
+        rig = self._watched(rig, rig.clock.now)
         settings = PlateSettings(c["transfer_time"], c["frame_interval"])
         plans = [plan(r, c) for r in recipes]
         robot = CountingRobot(rig.robot)

@@ -10,7 +10,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from instruments.contacts import micropipette_contacts
 from instruments.errors import InstrumentError, RecipeRefusedError
+from instruments.hazards import Contact
 from instruments.metrology.micropipette import analyse_growth
 from instruments.procedures.micropipette import (
     GrowthPlan,
@@ -19,6 +21,7 @@ from instruments.procedures.micropipette import (
     run_growth,
 )
 from instruments.recipe_check import declaration_violations
+from instruments.rehearsal import Now, unwatched
 from instruments.simulated.lab import hidden_seed
 from instruments.simulated.micropipette import micropipette_rig
 from instruments.station import (
@@ -115,6 +118,7 @@ class MicropipetteStation:
         self._rig: MicropipetteRig | None = None
         self._truth: dict[str, float] = {}
         self._open = False
+        self._watched: Callable[[Any, Now], Any] = unwatched
 
     @property
     def description(self) -> StationDescription:
@@ -129,6 +133,14 @@ class MicropipetteStation:
     def stocks(self) -> tuple[StockDeclaration, ...]:
         """Every stock that it draws from, in a fixed order."""
         return MICROPIPETTE
+
+    def contacts(self, recipe: Recipe) -> tuple[Contact, ...]:
+        """Every meeting of liquids that a complete recipe brings about."""
+        return micropipette_contacts(recipe)
+
+    def watch(self, watched: Callable[[Any, Now], Any]) -> None:
+        """Pass each rig through `watched` before it is used; see `instruments.rehearsal`."""
+        self._watched = watched
 
     def check(self, recipe: Recipe) -> Sequence[Violation]:
         """Every broken limit of a complete recipe; pure, cheap, moves nothing."""
@@ -160,7 +172,8 @@ class MicropipetteStation:
         if problems:
             raise RecipeRefusedError(problems)
         plant = MicropipettePlant(self._parameters, self._state or None)
-        self._rig = rig = micropipette_rig(plant, self._lab_seed, key)
+        rig = micropipette_rig(plant, self._lab_seed, key)
+        self._rig = rig = self._watched(rig, rig.clock.now)
         record = run_growth(rig, _plan(recipe), progress)
         self._state = json.loads(json.dumps(plant.state()))
         self._truth = plant.truth()

@@ -10,7 +10,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from instruments.contacts import topo_contacts
 from instruments.errors import InstrumentError, RecipeRefusedError, TrialFailedError
+from instruments.hazards import Contact
 from instruments.metrology.topo_batch import analyse
 from instruments.procedures.topo_batch import (
     BatchPlan,
@@ -20,6 +22,7 @@ from instruments.procedures.topo_batch import (
     BatchSettings,
 )
 from instruments.recipe_check import declaration_violations
+from instruments.rehearsal import Now, unwatched
 from instruments.simulated.lab import hidden_seed
 from instruments.simulated.topo_batch import simulated_batch_rig
 from instruments.station import (
@@ -118,6 +121,7 @@ class TopoBatchStation:
         self._state: dict[str, Any] = {}
         self._truth: dict[str, float] = {}
         self._open = False
+        self._watched: Callable[[Any, Now], Any] = unwatched
 
     @property
     def description(self) -> StationDescription:
@@ -132,6 +136,14 @@ class TopoBatchStation:
     def stocks(self) -> tuple[StockDeclaration, ...]:
         """Every stock that it draws from, in a fixed order."""
         return TOPO
+
+    def contacts(self, recipe: Recipe) -> tuple[Contact, ...]:
+        """Every meeting of liquids that a complete recipe brings about."""
+        return topo_contacts(recipe)
+
+    def watch(self, watched: Callable[[Any, Now], Any]) -> None:
+        """Pass each rig through `watched` before it is used; see `instruments.rehearsal`."""
+        self._watched = watched
 
     def check(self, recipe: Recipe) -> Sequence[Violation]:
         """Every broken limit of a complete recipe; pure, cheap, moves nothing."""
@@ -179,6 +191,7 @@ class TopoBatchStation:
         rig = simulated_batch_rig(
             plant, self._parameters.own, _path(recipe), self._lab_seed, key, self.lab_time
         )
+        rig = self._watched(rig, rig.clock.now)
         try:
             record = BatchProcedure(rig, self._settings, progress).run(_plan(recipe))
         except PopulationError as error:

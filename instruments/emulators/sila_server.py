@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid5
 
 import grpc
@@ -141,7 +141,7 @@ class EmulatedServer(ABC):
         state = (
             CommandExecutionStatus.finishedWithError if over else CommandExecutionStatus.running
         )
-        return bytes(framework.ExecutionInfo(commandStatus=state.value).SerializeToString())
+        return bytes(framework.ExecutionInfo(commandStatus=cast(Any, state.value)).SerializeToString())
 
     def _result(self, command: Any) -> Method:
         def answer(request: bytes) -> bytes:

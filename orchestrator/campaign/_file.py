@@ -166,16 +166,19 @@ class LabItem(Item):
         hidden: Constants are drawn from this seed; None is the nominal laboratory.
         model: Which model of the physics runs; None is the station's own default.
         instruments: Which driver plays which part; what `--station` puts there from its file.
+        place: Tubes, liquids, calibrations and overrides; from there, too.
     """
 
     hidden: int | None = Field(default=None, ge=0, lt=2**63, strict=True)
     model: Name | None = None
     instruments: dict[str, Any] | None = None
+    place: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _something(self) -> LabItem:
-        if self.hidden is None and self.model is None and not self.instruments:
-            raise ValueError("a lab needs hidden, model or both, or instruments")
+        empty = self.hidden is None and self.model is None
+        if empty and not self.instruments and not self.place:
+            raise ValueError("a lab needs hidden, model or both, or instruments, or a place")
         return self
 
     @property

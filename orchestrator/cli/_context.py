@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -30,6 +31,11 @@ RayOption = Annotated[
         "--ray", metavar="ADDRESS", help="Compute on this Ray cluster; auto finds or starts one."
     ),
 ]
+
+
+def today() -> date:
+    """The day (UTC), for what is too old; the one place where the command line asks for it."""
+    return datetime.now(tz=UTC).date()
 
 
 @dataclass

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from orchestrator.cli._context import emit, settings
+from orchestrator.cli._context import emit, settings, today
 from orchestrator.cli._show import station_app
 
 if TYPE_CHECKING:
     from instruments.bench import Bench
     from orchestrator.worker import StationFile
 
-UNREACHABLE = 5
+UNREACHABLE, REFUSED = 5, 2
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A station file.")]
 
 
@@ -63,15 +63,21 @@ def driver_list() -> None:
 
 def station_check(file: File) -> None:
     """Connect to every device of a station file, ask who it is, and report all of it."""
+    from instruments.place import stale
+
     said, bench = _bench(file)
     try:
         bench.open()
         document = _checked(said, bench)
     finally:
         bench.close()
+    document["stale"] = stale(said.place, today())
+    document["ok"] = document["ok"] and not document["stale"]
     emit(document, lambda: typer.echo(_tree(document)))
-    if not document["ok"]:
+    if any(not d["ok"] for part in document["parts"] for d in part["devices"]):
         raise typer.Exit(UNREACHABLE)
+    if document["stale"]:
+        raise typer.Exit(REFUSED)
 
 
 def station_stop(
@@ -146,7 +152,9 @@ def _bench(path: Path) -> tuple[StationFile, Bench]:
             f"{path}: {said.station} has no `instruments`, so there is no device to reach; name "
             "its drivers"
         )
-    station: Any = create_station(said.station, (said.laboratory | said.wiring) or None)
+    station: Any = create_station(
+        said.station, (said.laboratory | said.wiring | said.surroundings) or None
+    )
     return said, station.bench()
 
 
@@ -183,6 +191,7 @@ def _tree(document: dict[str, Any]) -> str:
             told = f"{who.get('model', '')} {who.get('firmware', '')}".strip()
             state = "ok  " if device["ok"] else "DEAD"
             lines.append(f"    {state} {device['name']}  {device['problem'] or told}")
+    lines += [f"  TOO OLD  {problem}" for problem in document["stale"]]
     verified = "not verified on hardware: no driver of these has been tried on a real device"
     return "\n".join([*lines, verified])
 

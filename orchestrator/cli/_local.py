@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.cli._context import say, settings
+from orchestrator.cli._context import say, settings, today
 from orchestrator.cli._service import Document, Rest
 from orchestrator.cli._signals import drained
 from orchestrator.documents import (
@@ -68,6 +68,7 @@ def checked(file: Document, station: Path | None) -> Checked:
             said = read_station_file(station)
             file, stores = with_station_file(file, said), stores_event(said)
         campaign = check_campaign(file)
+        _refuse_stale(campaign)
         check_feasible(campaign, station_of(campaign))
         return Checked(campaign, stores=stores)
     described = read_station(document)
@@ -79,6 +80,14 @@ def checked(file: Document, station: Path | None) -> Checked:
         )
     check_feasible(campaign, station_of(campaign, station_document(described)))
     return Checked(campaign, described)
+
+
+def _refuse_stale(campaign: Campaign) -> None:
+    """Refuse a campaign whose place has calibrations or lots that are too old today."""
+    from instruments.place import read_place
+    from orchestrator.worker import refuse_stale
+
+    refuse_stale(read_place((campaign.lab or {}).get("place") or {}), today())
 
 
 class Installed:
@@ -185,6 +194,8 @@ class LocalService(Installed):
 
         stop = StopRequest()
         campaign = recorded_campaign(self._ledger.campaign(campaign_id))
+        if self._ledger.campaign(campaign_id).state != "finished":
+            _refuse_stale(campaign)
         with (
             drained(lambda: bool(stop.reason), stop.ask, "the trial under way is finished first"),
             ProgressObserver(self._ledger, campaign_id, campaign) as observer,

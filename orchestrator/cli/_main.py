@@ -17,6 +17,7 @@ from orchestrator.cli import (
     _files,
     _inventory,
     _people,
+    _rehearse,
     _replay,
     _run,
     _serve,
@@ -59,6 +60,7 @@ for module in (
     _inventory,
     _files,
     _sila,
+    _rehearse,
 ):
     module.register(app)
 

@@ -44,6 +44,12 @@ def launch(
     ] = None,
     transcript: TranscriptOption = None,
     alarms: AlarmsOption = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option("--override", metavar="RULE", help="Set a rule of the place aside."),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="Who overrides; kept in the record.")] = "",
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the record.")] = "",
 ) -> None:
     """Check a campaign file, record the campaign and run it until it rests."""
     from orchestrator.campaign import read_document
@@ -52,6 +58,8 @@ def launch(
     document = read_document(file)
     if seed is not None:
         document["seed"] = seed
+    if override or by or reason:
+        document["lab"] = _overridden(document.get("lab"), override or [], by, reason)
     if settings.url is None:
         from orchestrator.cli._local import checked
 
@@ -80,6 +88,33 @@ def _keep(transcript: Path | None, alarms: Path | None, station: Path | None = N
         read_alarms_file(alarms)  # before anything is written
     settings.alarms = alarms
     settings.transcript = transcript or (transcript_of(station) if station is not None else None)
+
+
+def _overridden(lab: Any, rules: list[str], by: str, reason: str) -> dict[str, Any]:
+    """A laboratory with rules set aside by a named person.
+
+    Raises:
+        InputRefusedError: no rule, name or reason; no mapping; or a server would run it.
+    """
+    from orchestrator.errors import InputRefusedError
+
+    if not rules or not by.strip() or not reason.strip():
+        raise InputRefusedError(
+            "an override needs a rule, a name and a reason; give --override RULE --by NAME "
+            "--reason TEXT"
+        )
+    if settings.url is not None:
+        raise InputRefusedError(
+            "--override: with --url the places belong to the labs' workers; write `overrides` "
+            "into the station file of the worker"
+        )
+    if lab is not None and not isinstance(lab, dict):
+        raise InputRefusedError(f"lab: must be a mapping, but got {lab!r}")
+    stated = dict(lab or {})
+    place = dict(stated.get("place") or {})
+    said = [{"rule": rule, "by": by.strip(), "reason": reason.strip()} for rule in rules]
+    place["overrides"] = [*(place.get("overrides") or []), *said]
+    return {**stated, "place": place}
 
 
 def resume(

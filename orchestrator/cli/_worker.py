@@ -9,7 +9,7 @@ import typer
 
 from orchestrator.cli._alarms import AlarmsOption, step_watch
 from orchestrator.cli._alarms import alarms as sent
-from orchestrator.cli._context import TranscriptOption, say, settings
+from orchestrator.cli._context import TranscriptOption, say, settings, today
 from orchestrator.cli._signals import drained
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def worker(
     chosen = name or f"{file.lab}-{file.station}"
     place = (state or station.parent) / f"{chosen.replace('/', '_')}.outbox.db"
     with Outbox(place) as outbox:
-        bay = StationBay(file, dispense_log, transcripts=transcript or transcript_of(station))
+        kept = transcript or transcript_of(station)
+        bay = StationBay(file, dispense_log, transcripts=kept, today=today)
         with sent(alarms) as found:
             _work(url, file, chosen, outbox, bay, once, found)
 
@@ -70,8 +71,9 @@ def _work(
     found: Alarms | None,
 ) -> None:
     from orchestrator.client import Client, Retries, token_from_environment
-    from orchestrator.worker import Orders, Worker
+    from orchestrator.worker import Orders, Worker, refuse_stale
 
+    refuse_stale(file.place, today())
     token = token_from_environment()
     patient = Retries(timeout=min(30.0, file.safe_within))
     hasty = Retries(attempts=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from instruments import Station, StationStoppedError
+from instruments.around import ChoosingStation
 from orchestrator.campaign import Campaign
 from orchestrator.errors import SupersededError
 from orchestrator.events import (
@@ -158,7 +159,7 @@ class CampaignLoop:
         if runnable and self._together:
             return self._run_together(runnable)
         if runnable:
-            return self._run_one(runnable[0].number)
+            return self._run_one(runnable)
         waiting = [r.number for r in rows if r.state == "proposed"]
         if waiting:
             numbers = ", ".join(map(str, waiting))
@@ -188,11 +189,16 @@ class CampaignLoop:
     def _runnable_states(self) -> tuple[str, ...]:
         return ("approved",) if self.campaign.approval else ("proposed", "approved")
 
-    def _run_one(self, number: int) -> bool:
+    def _run_one(self, runnable: Sequence[TrialRow]) -> bool:
+        """Run the first of these, or the one that the station, as it stands, would rather have."""
+        self._restore()
+        station, chosen = self.station, 0
+        if isinstance(station, ChoosingStation):
+            chosen = station.first_of([r.recipe for r in runnable])
+        number = runnable[chosen].number
         trial = self.ledger.trial(self.campaign_id, number)
         if not self._suffices([trial]):
             return False
-        self._restore()
         self.observer.running(trial)
         goes_on = self._attempts.run(trial, self.observer.progress)
         self._attempts.settle_doses()

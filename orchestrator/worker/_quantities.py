@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BeforeValidator
+
+from instruments.stores import StockLot, Waste
+from instruments.tubing import Tube
 from orchestrator.campaign import UnitError, convert
 
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?"
@@ -54,3 +58,36 @@ def price_in(given: Any, unit: str) -> dict[str, Any]:
         )
     per = quantity_in(f"1 {found['unit'].strip()}", unit)
     return {"value": float(found["value"]) / per, "currency": found["currency"]}
+
+
+def _plain_lot(given: Any) -> Any:
+    """A lot with its quantities in the units of `instruments.stores`."""
+    plain = _plain(given, {"volume": "µL"})
+    if not isinstance(plain, dict):
+        return plain
+    if isinstance(plain.get("concentration"), Mapping):
+        said = plain["concentration"]
+        plain["concentration"] = {k: quantity_in(v, "mmol/L") for k, v in said.items()}
+    if plain.get("price") is not None:
+        plain["price"] = price_in(plain["price"], "µL")
+    return plain
+
+
+def _plain_waste(given: Any) -> Any:
+    return _plain(given, {"capacity": "µL"})
+
+
+def _plain_tube(given: Any) -> Any:
+    return _plain(given, {"length": "mm", "bore": "mm"})
+
+
+def _plain(given: Any, units: Mapping[str, str]) -> Any:
+    """A mapping with these entries in these units; anything else as it came."""
+    if not isinstance(given, Mapping):
+        return given
+    return {k: quantity_in(v, units[k]) if k in units else v for k, v in given.items()}
+
+
+Lot = Annotated[StockLot, BeforeValidator(_plain_lot)]
+Bin = Annotated[Waste, BeforeValidator(_plain_waste)]
+Tubing = Annotated[Tube, BeforeValidator(_plain_tube)]

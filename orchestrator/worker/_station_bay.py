@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from instruments import Station, create_station
+from instruments.guarded import GuardedStation
 from instruments.kept import KeptStation, kept
+from instruments.rounds import without_memory
 from instruments.stopping import make_safe
 from orchestrator.worker._run import members
-from orchestrator.worker._station_file import StationFile
+from orchestrator.worker._station_file import StationFile, refuse_stale
 
 
 class StationBay:
@@ -22,6 +25,7 @@ class StationBay:
         dispense_log: Gets one JSON line for each attempt that a simulated station dispenses.
         create: Makes a station by name; the installed ones, if left out.
         transcripts: Folder in which what goes over its wires is kept, in one for each campaign.
+        today: Tells the day, for calibrations and lots; nobody asks for it where it is left out.
     """
 
     def __init__(
@@ -30,20 +34,29 @@ class StationBay:
         dispense_log: Path | None = None,
         create: Callable[..., Station] = create_station,
         transcripts: Path | None = None,
+        today: Callable[[], date] | None = None,
     ) -> None:
         self._file, self._log, self._create = file, dispense_log, create
-        self._transcripts = transcripts
+        self._transcripts, self._today = transcripts, today
         self._station: Station | None = None
         self._built_for = ""
+        self._remembers = False
         self._spare: Any = None
         self._open = False
 
     def prepare(self, lease: Mapping[str, Any]) -> Station:
-        """Return the station, open, as the laboratory that the lease names, in its last state."""
+        """Return the station, open, as the laboratory that the lease names, in its last state.
+
+        Raises:
+            InputRefusedError: a calibration that the station demands, or a lot, is too old.
+        """
+        if self._today is not None:
+            refuse_stale(self._file.place, self._today())
         laboratory = {
             **(lease.get("simulated") or {}),
             **self._file.laboratory,
             **self._file.wiring,
+            **self._file.surroundings,
         }
         wanted = json.dumps([laboratory, lease["lab_seed"]], sort_keys=True)
         if self._station is None or wanted != self._built_for:
@@ -52,6 +65,7 @@ class StationBay:
                 self._file.station, laboratory or None, seed=int(lease["lab_seed"])
             )
             self._built_for = wanted
+            self._remembers = isinstance(self._station, GuardedStation)
             if self._transcripts is not None:
                 self._station = kept(self._station, self._transcripts)
         if isinstance(self._station, KeptStation) and self._transcripts is not None:
@@ -59,7 +73,10 @@ class StationBay:
         if not self._open:
             self._station.open()
             self._open = True
-        self._station.restore(lease.get("restore") or {})
+        state = lease.get("restore") or {}
+        if not self._remembers:  # the file may have had procedures once
+            state = without_memory(state)
+        self._station.restore(state)
         return self._station
 
     def make_safe(self) -> None:

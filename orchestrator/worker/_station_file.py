@@ -3,45 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from instruments import InstrumentError, create_station
-from instruments.stores import StockLot, Stores, Waste, declared_stocks, stores_problems
+from instruments.around import Around
+from instruments.place import Calibration, Override, Place, Role, place_problems, stale
+from instruments.stores import StockLot, Stores, declared_stocks, stores_problems
 from orchestrator.campaign import read_document
 from orchestrator.errors import InputRefusedError
 from orchestrator.events import LotRecord, StoresDeclared
-from orchestrator.worker._quantities import price_in, quantity_in
+from orchestrator.worker._quantities import Bin, Lot, Tubing
 
 SAFE_WITHIN = 60.0  # s; assumed, because a pump or a heater is stopped well within a minute
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-def _plain_lot(given: Any) -> Any:
-    """A lot with its quantities in the units of `instruments.stores`."""
-    if not isinstance(given, Mapping):
-        return given
-    plain = dict(given)
-    if "volume" in plain:
-        plain["volume"] = quantity_in(plain["volume"], "µL")
-    if isinstance(plain.get("concentration"), Mapping):
-        said = plain["concentration"]
-        plain["concentration"] = {k: quantity_in(v, "mmol/L") for k, v in said.items()}
-    if plain.get("price") is not None:
-        plain["price"] = price_in(plain["price"], "µL")
-    return plain
-
-
-def _plain_waste(given: Any) -> Any:
-    if not isinstance(given, Mapping) or "capacity" not in given:
-        return given
-    return {**given, "capacity": quantity_in(given["capacity"], "µL")}
-
-
-Lot = Annotated[StockLot, BeforeValidator(_plain_lot)]
 
 
 class _Item(BaseModel):
@@ -69,6 +48,12 @@ class StationFile(_Item):
         waste: Where everything goes.
         transcript: Folder in which what goes over its wires is kept, beside this file unless it
             is absolute; nothing is kept, if left out.
+        tubing: Tubes as built, by the station's names of them.
+        fluids: The carrier's liquid, and the one that washes.
+        calibrations: When each was made, and for how long it holds.
+        demand: Calibrations without which nothing may move.
+        overrides: Rules that a named person has set aside here.
+        procedures: What is done between and around trials.
     """
 
     station: Name
@@ -78,13 +63,41 @@ class StationFile(_Item):
     lease_s: Seconds | None = None
     instruments: dict[str, Any] | None = None
     stocks: dict[str, Lot] = {}
-    waste: Annotated[Waste, BeforeValidator(_plain_waste)] | None = None
+    waste: Bin | None = None
+    tubing: dict[str, Tubing] = {}
+    fluids: dict[Role, str] = {}
+    calibrations: dict[str, Calibration] = {}
+    demand: tuple[str, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    procedures: Around | None = None
     transcript: Annotated[str, Field(min_length=1)] | None = None
 
     @property
     def stores(self) -> Stores:
         """What stands beside the station."""
         return Stores(stocks=dict(self.stocks), waste=self.waste)
+
+    @property
+    def place(self) -> Place:
+        """What surrounds the station."""
+        lots = self.stocks.items()
+        return Place(
+            tubing=dict(self.tubing),
+            fluids=dict(self.fluids),
+            hazards={name: lot.hazards for name, lot in lots if lot.hazards},
+            one_waste=tuple(self.stocks) if self.waste is not None else (),
+            calibrations=dict(self.calibrations),
+            demand=self.demand,
+            expires={name: lot.expires for name, lot in lots if lot.expires is not None},
+            overrides=self.overrides,
+            procedures=self.procedures,
+        )
+
+    @property
+    def surroundings(self) -> dict[str, Any]:
+        """What it says of its place, as a station is told; {} for nothing."""
+        said = self.place.document()
+        return {"place": said} if said else {}
 
     @property
     def laboratory(self) -> dict[str, Any]:
@@ -135,13 +148,19 @@ def read_station_file(path: Path) -> StationFile:
             ]
         ) from error
     try:
-        laboratory = found.laboratory | found.wiring
+        laboratory = found.laboratory | found.wiring | _tubes(found)
         station = create_station(found.station, laboratory or None)
     except InstrumentError as error:
         raise InputRefusedError(f"{path}: station: {error}") from error
     problems = stores_problems(found.stores, declared_stocks(station))
     if found.simulated is not None and not station.description.simulated:
         problems.append(f"simulated: {found.station} is not simulated; remove the key")
+    problems += place_problems(found.place, station)
+    problems += [
+        f"calibrations.{name}.file: there is no file {given.file}"
+        for name, given in found.calibrations.items()
+        if given.file is not None and not (path.parent / given.file).is_file()
+    ]
     if problems:
         raise InputRefusedError([f"{path}: {problem}" for problem in problems])
     return found
@@ -170,7 +189,7 @@ def with_station_file(document: Mapping[str, Any], station: StationFile) -> dict
                 f"--station: the campaign states {key} {stated[key]!r}, but this station is "
                 f"{value!r}; take another station, or leave {key} out of the campaign's lab"
             )
-    lab = {**stated, **station.laboratory, **station.wiring}
+    lab = {**stated, **station.laboratory, **station.wiring, **_place(stated, station)}
     return {**document, "lab": lab} if lab else dict(document)
 
 
@@ -191,3 +210,27 @@ def _lot_record(lot: StockLot) -> LotRecord:
     details = {k: v for k, v in told.items() if k not in ("lot", "volume", "expires")}
     expires = None if lot.expires is None else lot.expires.isoformat()
     return LotRecord(lot=lot.lot, volume=lot.volume, expires=expires, details=details)
+
+
+def _tubes(file: StationFile) -> dict[str, Any]:
+    """Tubes as the station's constructor takes them; {} where the file has none."""
+    return {"tubing": file.tubing} if file.tubing else {}
+
+
+def _place(stated: Mapping[str, Any], station: StationFile) -> dict[str, Any]:
+    """The station's place, with the overrides that the campaign brings along."""
+    brought = (stated.get("place") or {}).get("overrides") or []
+    said = dict(station.surroundings.get("place") or {})
+    if brought:
+        said["overrides"] = [*said.get("overrides", []), *brought]
+    return {"place": said} if said else {}
+
+
+def refuse_stale(place: Place, today: date) -> None:
+    """Refuse a place whose demanded calibrations or whose lots are too old.
+
+    Raises:
+        InputRefusedError: each of them, with its age and limit.
+    """
+    if problems := stale(place, today):
+        raise InputRefusedError(problems)
