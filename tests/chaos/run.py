@@ -157,6 +157,7 @@ def run(plan: Plan) -> dict[str, Any]:
     with ExitStack() as stack:
         made = stack.enter_context(tempfile.TemporaryDirectory(prefix="dotpilot-chaos-"))
         folder = plan.keep or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
         database = stack.enter_context(_database())
         url, token = database.url, _token(database.url, folder, "admin")
         ports, entry = [free_port(), free_port()], free_port()
