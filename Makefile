@@ -10,7 +10,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check format lint types imports docs science twins chaos bench \
+.PHONY: help setup demo test check format lint types imports docs science twins chaos faults bench \
 	compose-check ray-check clean distclean
 
 VENV ?= .venv
@@ -104,6 +104,9 @@ twins: setup ## judge the twins on every published figure; write their plots and
 
 chaos: setup ## kill every process of the service at random, for 500 trials; print the figures
 	@"$(BIN)/python" -m tests.chaos
+
+faults: setup ## a campaign of 200 trials on failing wires and devices; print the figures
+	@"$(BIN)/python" -m tests.chaos.wires
 
 bench: setup ## compare with other tools, as JSON
 	@for script in benchmarks/[a-z]*.py; do \

@@ -6,7 +6,7 @@ between what was known last and what the run may draw at most. It is never guess
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -28,6 +28,9 @@ class Dose:
 
 Doses = Mapping[str, Dose]
 Needs = Mapping[str, float]
+SLACK, FLOOR = 0.01, 1.0
+"""Relative and absolute [µL] distance of a counter from what the pump was told (assumed: a
+counter of four digits, and the steps of a plunger)."""
 Run = TypeVar("Run")
 
 
@@ -51,18 +54,28 @@ def batch_doses_of(error: BaseException, members: int) -> list[Doses]:
     return [{} for _ in range(members)] if found is None else found
 
 
+@dataclass(frozen=True, slots=True)
+class _Doubt(Generic[Run]):
+    """A dose that a pump did not tell: of which run, from which reading, and what is expected."""
+
+    run: Run
+    before: float
+    bounds: Dose
+
+
 class DoseMeter(Generic[Run]):
     """Reads the counters of one station's pumps around each run, and settles doubts later.
 
-    What a pump did not tell at the end of a run it may tell before the next one, since nothing
-    is drawn between runs. A counter that was reset meanwhile leaves the dose in doubt for good.
+    A counter is believed where it agrees with what the pump was told: one that restarted has lost
+    its count. What a pump did not tell at the end of a run it may tell before the next one, since
+    nothing is drawn between runs.
     """
 
     def __init__(self) -> None:
         self._run: Run | None = None
         self._before: dict[str, float] = {}
         self._most: dict[str, float] = {}
-        self._doubtful: dict[str, tuple[Run, float]] = {}
+        self._doubtful: dict[str, _Doubt[Run]] = {}
         self._settled: dict[Run, dict[str, Dose]] = {}
 
     def begin(self, run: Run, pumps: Mapping[str, Counting], needs: Needs) -> None:
@@ -82,16 +95,14 @@ class DoseMeter(Generic[Run]):
         self._before = {name: pumps[name].infused() for name in self._most}
 
     def end(self, pumps: Mapping[str, Counting]) -> dict[str, Dose]:
-        """Return what the run has drawn; a pump that does not answer leaves its dose in doubt."""
+        """Return what the run has drawn; a pump that does not tell leaves its dose in doubt."""
         found = {}
         for name, before in self._before.items():
+            bounds = _expected(pumps[name], self._most[name])
             drawn = _drawn(pumps[name], before)
-            if drawn is None:
-                found[name] = Dose(0.0, self._most[name])
-                if self._run is not None:
-                    self._doubtful[name] = (self._run, before)
-            else:
-                found[name] = Dose(drawn, drawn)
+            if drawn is None and self._run is not None:
+                self._doubtful[name] = _Doubt(self._run, before, bounds)
+            found[name] = _known(drawn, bounds)
         self._before = {}
         return found
 
@@ -102,20 +113,35 @@ class DoseMeter(Generic[Run]):
         return found
 
     def _settle(self, pumps: Mapping[str, Counting]) -> None:
-        for name, (run, before) in list(self._doubtful.items()):
-            drawn = _drawn(pumps[name], before)
+        for name, doubt in list(self._doubtful.items()):
+            drawn = _drawn(pumps[name], doubt.before)
             if drawn is not None:
                 del self._doubtful[name]
-                self._settled.setdefault(run, {})[name] = Dose(drawn, drawn)
+                self._settled.setdefault(doubt.run, {})[name] = _known(drawn, doubt.bounds)
 
 
 def _drawn(pump: Counting, before: float) -> float | None:
-    """Volume since a reading [µL]; None where the pump is silent or its counter was reset."""
+    """What the counter has gone on since a reading [µL]; None where the pump is silent."""
     try:
-        after = pump.infused()
+        return pump.infused() - before
     except DeviceError:
         return None
-    return after - before if after >= before else None
+
+
+def _expected(pump: Counting, most: float) -> Dose:
+    """Bounds by what the pump was told; without them, anything up to what the run may draw."""
+    expected: Callable[[], tuple[float, float]] | None = getattr(pump, "expected", None)
+    return Dose(0.0, most) if expected is None else Dose(*expected())
+
+
+def _known(drawn: float | None, bounds: Dose) -> Dose:
+    """A counter's word where it is within the bounds, else all that may be true."""
+    if drawn is None:
+        return bounds
+    slack = FLOOR + SLACK * bounds.most
+    if bounds.least - slack <= drawn <= bounds.most + slack:
+        return Dose(drawn, drawn)
+    return Dose(min(max(drawn, 0.0), bounds.least), max(drawn, bounds.most))
 
 
 def total(doses: Iterable[Doses]) -> dict[str, Dose]:

@@ -67,7 +67,7 @@ def wired(rig: FlowRig, bench: Bench) -> FlowRig:
     bench.attach({"pumps": rig.pumps, **{n: {n: i} for n, i in singles.items()}}, rig.clock.now)
     one: dict[str, Any] = {n: d[n] for n, d in bench.devices.items() if n != "pumps"}
     pumps = {
-        name: MeteredPump(bench.devices["pumps"][name], meter)
+        name: MeteredPump(bench.devices["pumps"][name], meter, rig.clock.now)
         if "pumps" in bench.devices
         else meter
         for name, meter in rig.pumps.items()

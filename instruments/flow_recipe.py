@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from instruments import feasibility, flow_line
-from instruments.capabilities import Carrier, FlowRig
+from instruments.capabilities import Carrier
 from instruments.formulation import (
     Formulation,
     achieved_recipe,
@@ -93,7 +93,7 @@ def _scan(recipe: Recipe, geometry: FlowGeometry) -> tuple[float, ...]:
 def measurement_of(
     recipe: Recipe,
     record: FlowRecord,
-    rig: FlowRig,
+    identities: tuple[Mapping[str, Any], ...],
     state: Mapping[str, Any],
     model: Model,
     geometry: FlowGeometry,
@@ -125,7 +125,7 @@ def measurement_of(
         },
         spectra=record.spectra,
         station_state=state,
-        identities=tuple(i.identify() for i in rig.instruments().values()),
+        identities=identities,
         warnings=warnings,
     )
 

@@ -125,6 +125,7 @@ class FlowSynthesisStation:
         self._rig: FlowRig | None = None
         self._wiring = flow_wiring((lab or {}).get("instruments") or {})
         self._bench: Bench | None = None
+        self._identities: tuple[Mapping[str, Any], ...] | None = None
         self._meter: DoseMeter[AttemptKey] = DoseMeter()
         self.transcript: Transcript | None = None
         self._open = False
@@ -221,6 +222,7 @@ class FlowSynthesisStation:
             self._measured = plant.snapshot()
 
         procedure = FlowProcedure(rig, self._geometry, self._settings, progress, measured)
+        identities = self._identified(rig)
         self._meter.begin(key, rig.pumps, self.needs([recipe]))
         try:
             record = procedure.run(plan_of(recipe, self._geometry))
@@ -235,9 +237,15 @@ class FlowSynthesisStation:
         doses = self._meter.end(rig.pumps)
         self._keep(plant)
         return replace(
-            measurement_of(recipe, record, rig, self._state, self._model, self._geometry),
+            measurement_of(recipe, record, identities, self._state, self._model, self._geometry),
             doses=doses,
         )
+
+    def _identified(self, rig: FlowRig) -> tuple[Mapping[str, Any], ...]:
+        """What every instrument says that it is, asked once while the station is open."""
+        if self._identities is None:
+            self._identities = tuple(i.identify() for i in rig.instruments().values())
+        return self._identities
 
     def needs(self, recipes: Sequence[Recipe]) -> Mapping[str, float]:
         """Most that a run of these recipes may draw of each stock [µL]; see `Consuming`."""
@@ -318,6 +326,7 @@ class FlowSynthesisStation:
             if self._bench is not None:
                 self._bench.close()
             self._rig, self._bench, self._open = None, None, False
+            self._identities = None
 
     def _keep(self, plant: FlowPlant) -> None:
         self._state = json.loads(json.dumps(plant.state()))

@@ -33,7 +33,6 @@ from instruments.plate_recipe import (
 )
 from instruments.procedures.plate import (
     WELLS,
-    PlateRig,
     PlateSettings,
     WellPlan,
     WellRecord,
@@ -204,6 +203,8 @@ class LarpPlateStation:
         rig = self._watched(rig, rig.clock.now)
         settings = PlateSettings(c["transfer_time"], c["frame_interval"])
         plans = [plan(r, c) for r in recipes]
+        # asked before anything moves: a plate that is read must not be lost to a question
+        identities = tuple(i.identify() for i in rig.instruments().values())
         robot = CountingRobot(rig.robot)
         rig = replace(rig, robot=robot)
         try:
@@ -214,7 +215,8 @@ class LarpPlateStation:
         self._state, self._truth = plant.state(), (plant, wells[-1])
         return [
             replace(
-                _measurement(recipe, made, record, rig, int(drawn), len(recipes), self._state),
+                _measurement(recipe, made, record, int(drawn), len(recipes), self._state),
+                identities=identities,
                 doses=doses,
             )
             for recipe, made, record, doses in zip(
@@ -285,7 +287,6 @@ def _measurement(
     recipe: Recipe,
     made: WellPlan,
     record: WellRecord,
-    rig: PlateRig,
     drawn: int,
     count: int,
     state: Mapping[str, Any],
@@ -313,5 +314,4 @@ def _measurement(
         conditions=conditions,
         spectra=(labelled, *record.spectra[1:]),
         station_state=dict(state),
-        identities=tuple(i.identify() for i in rig.instruments().values()),
     )

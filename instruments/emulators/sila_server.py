@@ -141,7 +141,9 @@ class EmulatedServer(ABC):
         state = (
             CommandExecutionStatus.finishedWithError if over else CommandExecutionStatus.running
         )
-        return bytes(framework.ExecutionInfo(commandStatus=cast(Any, state.value)).SerializeToString())
+        return bytes(
+            framework.ExecutionInfo(commandStatus=cast(Any, state.value)).SerializeToString()
+        )
 
     def _result(self, command: Any) -> Method:
         def answer(request: bytes) -> bytes:
