@@ -142,6 +142,9 @@ class FolderCounter:
         """Withdraw the request, if one is open; a counter itself does no harm."""
         self._withdraw()
 
+    def confirm(self) -> None:
+        """Nothing: between two requests it was told nothing that it could hold."""
+
     def close(self) -> None:
         """Let go of the folder. May be called twice."""
         self._closing.set()

@@ -84,6 +84,11 @@ class SilaThermostat(ControllerThermostat):
             self._reached = status is CommandExecutionStatus.finishedSuccessfully
         return self._told
 
+    def confirm(self) -> None:
+        """See that the command still runs; a thermostat that was told nothing holds nothing."""
+        if self._execution is not None or self._setpoint is not None or self._unsure:
+            super().confirm()
+
     def _check_running(self, started: bool) -> None:
         """Nothing more: that a command no longer runs shows when its setpoint is asked for."""
 

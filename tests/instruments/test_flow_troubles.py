@@ -88,7 +88,7 @@ def test_a_lamp_that_fades_is_corrected_by_the_reference_dye(sound):
 
 @pytest.mark.parametrize("kind", ["stall", "empty", "power_cycle"])
 def test_a_pump_that_stands_still_ends_the_attempt_by_its_name(kind, sound):
-    found = attempts(station({"seed": 4, "spare": 90, kind: 0.02}), 12)
+    found = attempts(station({"seed": 4, "spare": 300, kind: 0.012}), 12)
     ended = [f for f in found if isinstance(f, Exception)]
     assert ended and all(isinstance(e, DeviceError) for e in ended)
     assert any(isinstance(e, DeviceStoppedError) for e in ended)

@@ -170,7 +170,7 @@ def test_a_worker_does_not_touch_a_station_with_an_old_calibration(tmp_path: Pat
         made.append(1)
         raise AssertionError("nothing may be opened")
 
-    bay = StationBay(read(tmp_path, text), None, create, lambda: date(2027, 1, 1))
+    bay = StationBay(read(tmp_path, text), create=create, today=lambda: date(2027, 1, 1))
     with pytest.raises(InputRefusedError, match="calibrate again"):
         bay.prepare({"lab_seed": 1})
     assert made == []

@@ -25,7 +25,7 @@ def wired():
 
     def make(**more):
         made.append(Wired("julabo", **more))
-        return made[-1], made[-1].end._emulator
+        return made[-1], made[-1].end.emulator
 
     before = threading.active_count()
     yield make
