@@ -86,7 +86,9 @@ def test_a_lamp_that_fades_is_corrected_by_the_reference_dye(sound):
     assert rates[-1] < 0.9 * rates[0], "the lamp has not faded"
 
 
-@pytest.mark.parametrize("kind", ["stall", "empty", "power_cycle"])
+@pytest.mark.parametrize(
+    "kind", ["stall", "empty", pytest.param("power_cycle", marks=pytest.mark.slow)]
+)
 def test_a_pump_that_stands_still_ends_the_attempt_by_its_name(kind, sound):
     found = attempts(station({"seed": 4, "spare": 300, kind: 0.012}), 12)
     ended = [f for f in found if isinstance(f, Exception)]

@@ -1,8 +1,8 @@
 """Kills a campaign at every event, before and after its commit, and resumes it.
 
-Run as a process of its own, since it forks: `python -m tests.loop.kill_driver AGENT small`, or
-`... AGENT plates` for wells that share a plate. Prints one JSON document: the record of a campaign
-never killed, and every difference that was found.
+Run as a process of its own, since it forks: `python -m tests.loop.kill_driver AGENT KIND [EVERY]`.
+KIND is `small`, or `plates` for wells that share a plate; EVERY skips events in between. Prints a
+JSON document: the record of a campaign never killed, and every difference that was found.
 """
 
 from __future__ import annotations
@@ -137,11 +137,11 @@ def fresh(folder: str, name: str, document: dict[str, Any]) -> tuple[str, str]:
         return url, create_campaign(ledger, check_campaign(document))
 
 
-def main(agent: str, kind: str) -> dict[str, Any]:
+def main(agent: str, kind: str, every: str = "1") -> dict[str, Any]:
     document = campaign_of(agent, kind)
     refuse_some_wells()
     warm_up(document)
-    differences, doubts = [], 0
+    differences, doubts, kills = [], 0, 0
     with tempfile.TemporaryDirectory() as folder:
         url, campaign = fresh(folder, "whole", document)
         if in_child(lambda: run(url, campaign)) != 0:
@@ -149,8 +149,9 @@ def main(agent: str, kind: str) -> dict[str, Any]:
         whole = record(url, campaign)
         with Ledger.open(url) as ledger:
             appends = len(ledger.events(campaign)) - 1
-        for when in ("before", "after"):
-            for count in range(1, appends + 1):
+        for first, when in enumerate(("before", "after"), 1):
+            for count in range(first, appends + 1, int(every)):
+                kills += 1
                 url, campaign = fresh(folder, f"{when}{count}", document)
 
                 status = in_child(partial(die, url, campaign, count, when))
@@ -163,7 +164,7 @@ def main(agent: str, kind: str) -> dict[str, Any]:
                     differences.append(f"{when} {count}: the record differs")
                 with Ledger.open(url) as ledger:
                     doubts += sum(e.type == "trial.in_doubt" for e in ledger.events(campaign))
-    return {"whole": whole, "kills": 2 * appends, "doubts": doubts, "differences": differences}
+    return {"whole": whole, "kills": kills, "doubts": doubts, "differences": differences}
 
 
 if __name__ == "__main__":
