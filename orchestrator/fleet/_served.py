@@ -28,7 +28,9 @@ from orchestrator.fleet._offers import Offers
 from orchestrator.ledger import CampaignRow, Ledger, TrialRow
 from orchestrator.loop import (
     Attempts,
+    MatterSpent,
     Planner,
+    budget_spent,
     feasibility,
     history,
     make_agent,
@@ -99,6 +101,7 @@ class ServedLoop:
             self.ledger, self.campaign_id, self._station, self.token, reported_analysis
         )
         self._offers = Offers(self.ledger, self.campaign_id, self._campaign, self.token)
+        self._matter = MatterSpent(self.ledger, self.campaign_id, self._campaign, self._station)
 
     def tick(self) -> bool:
         """Do what is due; tell whether something was done.
@@ -190,6 +193,10 @@ class ServedLoop:
     ) -> bool:
         runnable = [t for t in trials if t.state in self._runnable_states()]
         if runnable:
+            under_way = [t.recipe for t in flying]
+            needs = self._attempts.needs([*under_way, *(t.recipe for t in runnable)])
+            if spent := self._matter.exceeded(needs):
+                return self._close(trials, flying, budget_spent(self._campaign, trials, spent))
             return self._offer(runnable, flying)
         doubtful = [t.number for t in trials if t.state == "in_doubt"]
         if doubtful and not flying:

@@ -18,14 +18,17 @@ from orchestrator.loop._drive import (
     station_of,
 )
 from orchestrator.loop._history import history, observations, outcomes, step_seed
+from orchestrator.loop._matter import MatterSpent
 from orchestrator.loop._propose import Planner, agent_record, feasibility, make_agent
 from orchestrator.loop._run import CampaignLoop, Observer, StopRequest
 from orchestrator.loop._settle import policy_decision, unheeded_stop
-from orchestrator.loop._stop import lab_hours, room_in_budget, stop_decision
+from orchestrator.loop._stop import budget_spent, lab_hours, room_in_budget, stop_decision
 
 __all__ = [
     "MAX_ATTEMPTS",
     "Attempts",
+    "MatterSpent",
+    "budget_spent",
     "CampaignLoop",
     "Observer",
     "Planner",

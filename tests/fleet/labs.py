@@ -48,7 +48,7 @@ class Bench:
         now = station.lab_time
         station.close()
         return [
-            Result.model_validate(result_document(m, k.trial, k.attempt, now))
+            Result.model_validate(result_document(m, k.trial, k.attempt, now, doses_of(m)))
             for m, k in zip(made, keys, strict=True)
         ]
 
@@ -72,3 +72,8 @@ def serve(ledger: Ledger, campaign: str, *benches: Bench, steps: int = 200) -> s
             if not busy and not done:
                 break
     return ledger.campaign(campaign).state
+
+
+def doses_of(measurement: Any) -> dict[str, Any]:
+    """Return a measurement's doses as a worker reports them."""
+    return {s: {"least": d.least, "most": d.most} for s, d in measurement.doses.items()}

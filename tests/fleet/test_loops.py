@@ -16,7 +16,7 @@ from orchestrator.errors import ConflictError
 from orchestrator.events import CampaignDraining, TrialAdded, TrialApproved
 from orchestrator.executor import PoolExecutor
 from orchestrator.fleet import Fleet, LoopRunner, ServedLoop, proposed_step, proposed_through
-from orchestrator.ledger import Ledger, check_integrity
+from orchestrator.ledger import Ledger, check_integrity, dose_rows
 from orchestrator.loop import create_campaign, drive
 from orchestrator.replay import verify_campaign
 from tests.fleet.labs import Bench, register, serve
@@ -47,6 +47,18 @@ def test_plates_are_leased_whole(ledger: Ledger) -> None:
     ]
     assert [len(lease.members) for lease in fleet.leases(served)] == [3, 1]
     assert verify_campaign(ledger, served).findings == []
+
+
+def test_a_budget_of_matter_ends_a_served_campaign_before_it_is_exceeded(ledger: Ledger) -> None:
+    """Labs must not be offered a run that could draw more than the campaign may."""
+    budget = {"trials": 6, "stocks": {"lead_bromide": "1 mL"}}
+    served, fleet = launched(ledger, SMALL, budget=budget), Fleet(ledger)
+    register(fleet)
+    assert serve(ledger, served, Bench(fleet)) == "finished"
+    assert ledger.campaign(served).stop_reason == "budget_spent"
+    drawn = [r.doses["lead_bromide"].most for r in dose_rows(ledger, None, served)]
+    assert drawn and sum(drawn) <= 1000.0
+    assert len(drawn) < 6
 
 
 def test_two_labs_share_a_step(ledger: Ledger) -> None:
