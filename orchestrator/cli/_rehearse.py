@@ -66,12 +66,17 @@ def station_procedure(
 
 def _text(document: dict[str, Any]) -> str:
     lines = [f"{document['station']} at {document['lab']}: a rehearsal, nothing moves"]
-    idle = 0
+    idle, safe = 0, []
     for command in document["commands"]:
         if command["command"] == "set_flow" and command["arguments"] == [0.0]:
             idle += 1
             continue
+        if command["command"] == "to_safe_state":
+            safe.append(command)
+            continue
         lines.append(_line(command))
+    if safe:
+        lines.append(f"{safe[0]['time']:10.1f} s  {len(safe)} instruments to their safe states")
     lines += [f"  and {idle} times a pump told to stand still"] if idle else []
     lines += [f"duration {document['duration']['value']:.1f} s"]
     for name, volume in document["volumes"].items():
