@@ -76,9 +76,8 @@ def _text(document: dict[str, Any]) -> str:
             continue
         lines.append(_line(command))
     if safe:
-        lines.append(
-            f"{safe[0]['time']:10.1f} s  {len({c['instrument'] for c in safe})} instruments to their safe states"
-        )
+        count = len({command["instrument"] for command in safe})
+        lines.append(f"{safe[0]['time']:10.1f} s  {count} instruments to their safe states")
     lines += [f"  and {idle} times a pump told to stand still"] if idle else []
     lines += [f"duration {document['duration']['value']:.1f} s"]
     for name, volume in document["volumes"].items():
