@@ -72,7 +72,10 @@ class Bench:
         found: dict[str, list[Reached]] = {}
 
         def reach(part: str) -> None:
-            found[part] = self._part(part, identify)
+            try:
+                found[part] = self._part(part, identify)
+            except Exception as error:  # a lab's own driver may fail in any way
+                found[part] = self._failed(part, f"its driver failed: {error!r}; look at its code")
 
         threads = [threading.Thread(target=reach, args=(p,)) for p in self._wiring.parts]
         for thread in threads:
@@ -96,7 +99,7 @@ class Bench:
             )
 
     def _part(self, part: str, identify: bool) -> list[Reached]:
-        said, names = self._wiring.parts[part], self._wiring.needed[part]
+        said = self._wiring.parts[part]
 
         def reached(name: str, who: Mapping[str, Any], problem: str = "") -> Reached:
             return Reached(part, name, said.driver, said.address, who, problem)
@@ -104,7 +107,7 @@ class Bench:
         try:
             devices = self.devices[part] = self._connected(part)
         except InstrumentError as error:
-            return [reached(name, {}, str(error)) for name in names]
+            return self._failed(part, str(error))
         found: list[Reached] = []
         silent = 0
         for name, device in devices.items():
@@ -119,6 +122,14 @@ class Bench:
                 silent = silent + 1 if isinstance(error, DeviceTimeoutError) else 0
                 found.append(reached(name, {}, str(error)))
         return found
+
+    def _failed(self, part: str, problem: str) -> list[Reached]:
+        """Every device of a part, not reached."""
+        said = self._wiring.parts[part]
+        return [
+            Reached(part, name, said.driver, said.address, {}, problem)
+            for name in self._wiring.needed[part]
+        ]
 
     def _connected(self, part: str) -> Mapping[str, Any]:
         wiring = self._wiring

@@ -87,7 +87,8 @@ class DeviceHost:
                 )
             self._line = Connection(near.detach())
             try:
-                self._ask((self._factory, self._arguments, START), START)
+                # it beats once its interpreter has started, which may take its time
+                self._ask((self._factory, self._arguments, START), START, START)
             except InstrumentError:
                 self._kill()
                 raise
@@ -106,7 +107,7 @@ class DeviceHost:
             DeviceFaultError: any other exception of the method.
         """
         with self._lock:
-            return self._ask((method, arguments, timeout), timeout)
+            return self._ask((method, arguments, timeout), timeout, self._silence)
 
     def close(self) -> None:
         """Let the host close its device and end, or kill it. May be called twice."""
@@ -121,14 +122,14 @@ class DeviceHost:
                     self._process.kill()
             self._kill()
 
-    def _ask(self, request: tuple[Any, ...], timeout: float) -> Any:
+    def _ask(self, request: tuple[Any, ...], timeout: float, silence: float) -> Any:
         if self._line is None:
             raise DeviceTimeoutError(
                 f"{self._name} must have a running host process, but it has ended; open it again"
             )
         try:
             self._line.send(request)
-            kind, value, notes = self._answer(self._line, timeout)
+            kind, value, notes = self._answer(self._line, timeout, silence)
         except (EOFError, OSError) as error:
             self._kill()
             raise DeviceTimeoutError(
@@ -145,11 +146,13 @@ class DeviceHost:
             raise value
         return value
 
-    def _answer(self, line: Connection, timeout: float) -> tuple[str, Any, list[Any]]:
+    def _answer(
+        self, line: Connection, timeout: float, silence: float
+    ) -> tuple[str, Any, list[Any]]:
         began = heard = monotonic()
         while True:
             now = monotonic()
-            left = min(began + timeout - now, heard + self._silence - now)
+            left = min(began + timeout - now, heard + silence - now)
             if left <= 0.0:
                 raise DeviceTimeoutError(
                     f"{self._name} must answer within {timeout:g} s and its host beat every "

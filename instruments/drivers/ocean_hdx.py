@@ -102,6 +102,9 @@ class OceanHDX:
         self._known: _Detector | None = None
         self._lights: Lights | None = None
 
+    passive = True
+    """It does no harm, so there is nothing to confirm in a stop; its lights are asked."""
+
     def use_lights(self, lights: Lights) -> None:
         """Switch these lights in every exposure from now on."""
         self._lights = lights

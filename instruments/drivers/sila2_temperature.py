@@ -89,9 +89,6 @@ class SilaThermostat(ControllerThermostat):
         if self._execution is not None or self._setpoint is not None or self._unsure:
             super().confirm()
 
-    def _check_running(self, started: bool) -> None:
-        """Nothing more: that a command no longer runs shows when its setpoint is asked for."""
-
     def _measured(self) -> float:
         with self._lock:
             if self._execution is not None:

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from orchestrator.campaign._declared import reported_observables
+from orchestrator.campaign._declared import LARGEST, reported_observables
 from orchestrator.campaign._later import LaterObservable
 from orchestrator.campaign._units import UnitError, convert, convert_width
 from orchestrator.errors import InputRefusedError
@@ -97,6 +97,11 @@ def _record(
     observable: LaterObservable, value: float, se: float, unit: str, technique: str
 ) -> ObservableRecord:
     to, spectral = observable.unit, observable.spectral
+    if not all(abs(number) <= LARGEST for number in (value, se)):
+        raise InputRefusedError(
+            f"{observable.name} must be a number of at most {LARGEST:g}, but the file gives "
+            f"{value:g} ± {se:g} {unit}; look at its numbers and units"
+        )
     return ObservableRecord(
         value=convert(value, unit, to or "dimensionless", spectral=spectral),
         se=convert_width(se, value, unit, to or "dimensionless", spectral=spectral),

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def attach(
     campaign: CampaignArgument,
-    trial: Annotated[int, typer.Argument(metavar="TRIAL", min=1)],
+    trial: Annotated[int, typer.Argument(metavar="TRIAL", min=1, max=2**31 - 1)],
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="The evidence: an image, a table, raw data.")
     ],

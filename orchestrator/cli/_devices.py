@@ -102,11 +102,13 @@ def station_stop(
         seconds = monotonic() - began
     finally:
         bench.close()
+    passive = [n for n, device in devices.items() if getattr(device, "passive", False)]
     document = {
         "station": said.station,
         "lab": said.lab,
         "seconds": round(seconds, 3),
-        "safe": [n for n in devices if n not in problems],
+        "safe": [n for n in devices if n not in problems and n not in passive],
+        "passive": [n for n in passive if n not in problems],
         "unconfirmed": [{"name": n, "problem": p} for n, p in problems.items()],
     }
     emit(document, lambda: typer.echo(_stopped(document)))
@@ -198,5 +200,8 @@ def _tree(document: dict[str, Any]) -> str:
 
 def _stopped(document: dict[str, Any]) -> str:
     lines = [f"{len(document['safe'])} devices safe after {document['seconds']:.2f} s"]
+    lines += [f"nothing to make safe: {', '.join(document['passive'])}"] * bool(
+        document["passive"]
+    )
     lines += [f"NOT CONFIRMED {u['name']}: {u['problem']}" for u in document["unconfirmed"]]
     return "\n".join(lines)

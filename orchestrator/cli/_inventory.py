@@ -135,15 +135,15 @@ def _quantity(volume: float | None) -> dict[str, Any] | None:
 
 def _holding(h: Holding, seconds: float) -> dict[str, Any]:
     """One bottle; trials and hours left are by what was drawn until now on average."""
-    opened = h.lot.volume > 0.0
+    opened = h.opened or h.weighed
     mean = 0.5 * (h.drawn_least + h.drawn_most) / h.draws if h.draws else 0.0
     trials = h.left_least / mean if opened and mean > 0.0 else None
     hours = None if trials is None else trials * seconds / h.draws / 3600.0
     return {
         "stock": h.stock,
         "lot": h.lot.lot or None,
-        "opened": _quantity(h.lot.volume) if opened else None,
-        "corrected": _quantity(h.found),
+        "opened": _quantity(h.lot.volume) if h.opened else None,
+        "weighed": h.weighed,
         "drawn": {"least": h.drawn_least, "most": h.drawn_most, "unit": "µL"},
         "remaining": {"least": h.left_least, "most": h.left_most, "unit": "µL"}
         if opened
@@ -169,10 +169,10 @@ def _text(document: dict[str, Any]) -> str:
             lines.append(f"  {label:40} {drawn} drawn in {h['draws']} draws")
             continue
         left = _span(h["remaining"])
-        until = "" if h["trials_left"] is None else f", about {h['trials_left']:.0f} trials"
+        until = "" if h["trials_left"] is None else f", about {int(h['trials_left'])} trials"
         expires = f", expires {h['expires']}" if h["expires"] else ""
-        of = h["opened"]["value"] / MILLILITRE
-        lines.append(f"  {label:40} {left} left of {of:g} mL{until}{expires}")
+        of = f" of {h['opened']['value'] / MILLILITRE:g} mL" if h["opened"] else ""
+        lines.append(f"  {label:40} {left} left{of}{until}{expires}")
     waste = document["waste"]
     capacity = waste["capacity"]
     of = "" if capacity is None else f" of {capacity['value'] / MILLILITRE:g} mL"

@@ -126,11 +126,12 @@ class LocalService(Installed):
 
     def launch(self, file: Document, station: Path | None) -> Rest:
         """Record a campaign and run it until it rests, or until people do the next thing."""
-        from orchestrator.inventory import check_stores
+        from orchestrator.inventory import check_prices, check_stores
         from orchestrator.loop import create_campaign
 
         found = checked(file, station)
         declared = found.declared
+        check_prices(found.campaign, found.stores)
         if found.stores is not None:
             check_stores(self._ledger, found.stores)
         made = create_campaign(

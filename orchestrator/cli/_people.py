@@ -58,7 +58,7 @@ def _sheet_text(document: dict[str, Any]) -> None:
 
 def tell(
     campaign: CampaignArgument,
-    trial: Annotated[int, typer.Argument(metavar="TRIAL", min=1)],
+    trial: Annotated[int, typer.Argument(metavar="TRIAL", min=1, max=2**31 - 1)],
     results: Annotated[
         Path, typer.Option("--results", metavar="FILE", help="What was found (YAML or JSON).")
     ],

@@ -176,7 +176,7 @@ def approve(
 
 def resolve(
     campaign: CampaignArgument,
-    trial: Annotated[int, typer.Argument(metavar="TRIAL", min=1)],
+    trial: Annotated[int, typer.Argument(metavar="TRIAL", min=1, max=2**31 - 1)],
     decision: Annotated[str, typer.Option("--decision", help="adopt, repeat or abandon.")],
     note: Annotated[str, typer.Option("--note", help="Why; kept in the record.")],
     evidence: Annotated[

@@ -105,6 +105,15 @@ def attach_measurement(
 
 def _mistakes(row: CampaignRow, given: Attachment, measured: set[str]) -> list[str]:
     known = attachable(row.station_description, row.resolved)
+    words = {
+        "note": given.note,
+        "sample": given.sample,
+        "technique": given.technique,
+        "file": given.file,
+    }
+    for key, text in words.items():
+        if not all(c.isprintable() or c in "\n\t" for c in text):
+            return [f"{key}: must be printable text, but is {text!r}; type it again"]
     problems = [
         f"observable: {row.id} has no {name!r}; it has {', '.join(sorted(known))}. What the "
         "station does not measure is declared in the campaign file, under observables"
@@ -143,7 +152,7 @@ def _file_mistakes(given: Attachment) -> list[str]:
         problems.append(f"file: must have a printable name of at most {LONGEST_NAME} characters")
     try:
         _utc(given.measured_at)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         problems.append(
             f"measured_at: must be ISO 8601 with its offset, such as 2026-11-25T09:30:00+01:00, "
             f"but is {given.measured_at!r}: {error}"

@@ -9,6 +9,7 @@ from instruments import DeclaredStation
 from orchestrator.campaign import check_campaign
 from orchestrator.decisions._permission import ACTOR, served
 from orchestrator.decisions._stations import declared_stations
+from orchestrator.errors import InputRefusedError
 from orchestrator.events import (
     CampaignDraining,
     CampaignPaused,
@@ -46,6 +47,11 @@ def open_campaign(
     """
     declared = declared_stations(ledger)
     campaign = check_campaign(file, declared)
+    if campaign.matter.money is not None:
+        raise InputRefusedError(
+            "budget.money: a served campaign knows no prices, since its labs' bottles are theirs; "
+            "bound `stocks` or `species` instead"
+        )
     description = declared.get(campaign.station)
     station = station_of(campaign) if description is None else DeclaredStation(description)
     check_feasible(campaign, station)

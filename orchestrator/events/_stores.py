@@ -46,13 +46,13 @@ class StoresDeclared(Payload):
 
 
 class StockCorrected(Payload):
-    """A person found that a lot holds more (or, negative, less) than the record says [µL]."""
+    """A person found that a lot holds `volume` [µL], whatever was drawn or doubted before."""
 
     TYPE: ClassVar[str] = "stock.corrected"
     lab: str
     stock: str
     lot: str
-    change: float
+    volume: float = Field(ge=0)
     note: str
 
 

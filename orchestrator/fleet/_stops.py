@@ -72,9 +72,14 @@ class Stop:
 def order_stop(ledger: Ledger, worker: str, by: str, reason: str) -> Stop:
     """Order a worker to stop: it gets no lease any more, and is asked to break off those it has.
 
+    Of one that has stopped and was not started since, the stop that it confirmed is returned.
+
     Raises:
         NotFoundError: no such worker.
     """
+    present = last_stop(ledger, worker)
+    if present is not None and present.reported_at is not None and _ended(ledger, worker):
+        return present  # it has confirmed, and has not been started since
     with _writing(ledger) as connection, connection.begin():
         found = connection.execute(
             update(t.worker).where(t.worker.c.id == worker).values(state="stopping")
@@ -88,6 +93,12 @@ def order_stop(ledger: Ledger, worker: str, by: str, reason: str) -> Stop:
         )
         _note(ledger, connection, by, ORDERED, worker, {"reason": reason})
     return _known(last_stop(ledger, worker), worker)
+
+
+def _ended(ledger: Ledger, worker: str) -> bool:
+    with ledger.engine.connect() as connection:
+        state = connection.execute(select(t.worker.c.state).where(t.worker.c.id == worker))
+        return bool(state.scalar() == "stopped")
 
 
 def report_stop(

@@ -2,12 +2,13 @@
 
 from orchestrator.inventory._corrections import correct_stock, empty_waste
 from orchestrator.inventory._holdings import Holding, Inventory, read_inventory
-from orchestrator.inventory._stores import Stores, check_stores
+from orchestrator.inventory._stores import Stores, check_prices, check_stores
 
 __all__ = [
     "Holding",
     "Inventory",
     "Stores",
+    "check_prices",
     "check_stores",
     "correct_stock",
     "empty_waste",

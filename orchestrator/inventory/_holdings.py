@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from orchestrator.events import LotRecord, StoresDeclared
-from orchestrator.ledger import DoseRow, Ledger, declared_stores, dose_rows, lab_seconds
+from orchestrator.ledger import (
+    DoseRow,
+    Ledger,
+    declared_stores,
+    dose_rows,
+    lab_seconds,
+    open_intents,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +24,11 @@ class Holding:
         lot: What its label says.
         drawn_least: At least drawn since it was opened.
         drawn_most: At most.
-        found: What people found more in it than the record says, less what they found missing.
+        base: What it held when somebody last weighed it, or when it was opened.
+        since_least: At least drawn since then.
+        since_most: At most.
+        weighed: Whether somebody weighed it.
+        opened: Whether a station file named it.
         draws: Attempts that drew from it.
     """
 
@@ -25,18 +36,22 @@ class Holding:
     lot: LotRecord
     drawn_least: float = 0.0
     drawn_most: float = 0.0
-    found: float = 0.0
+    base: float = 0.0
+    since_least: float = 0.0
+    since_most: float = 0.0
+    weighed: bool = False
+    opened: bool = False
     draws: int = 0
 
     @property
     def left_least(self) -> float:
         """What is surely left; below zero where the record and the bottle disagree."""
-        return self.lot.volume + self.found - self.drawn_most
+        return self.base - self.since_most
 
     @property
     def left_most(self) -> float:
         """What is left if nothing of the doubtful was drawn."""
-        return self.lot.volume + self.found - self.drawn_least
+        return self.base - self.since_least
 
 
 @dataclass(frozen=True)
@@ -77,7 +92,7 @@ def read_inventory(ledger: Ledger, lab: str, file: StoresDeclared | None = None)
         lab: Name of the place.
         file: What its station file names by now; bottles that no campaign opened are full.
     """
-    rows = dose_rows(ledger, lab)
+    rows = [*dose_rows(ledger, lab), *open_intents(ledger, lab)]
     holdings: dict[tuple[str, str], Holding] = {}
     capacity: float | None = None
     waste = [0.0, 0.0]
@@ -104,12 +119,13 @@ def read_inventory(ledger: Ledger, lab: str, file: StoresDeclared | None = None)
     return Inventory(lab, ordered, waste[0], waste[1], capacity, doubts, lab_seconds(ledger, lab))
 
 
-_DRAWN = ("drawn", "doubtful", "settled")
+_DRAWN = ("drawn", "doubtful", "settled", "planned")
 
 
 def _open(holdings: dict[tuple[str, str], Holding], stock: str, lot: LotRecord) -> None:
-    before = holdings.get((stock, lot.lot))
-    holdings[stock, lot.lot] = Holding(stock, lot) if before is None else replace(before, lot=lot)
+    before = holdings.get((stock, lot.lot)) or Holding(stock, lot)
+    base = before.base if before.opened or before.weighed else lot.volume
+    holdings[stock, lot.lot] = replace(before, lot=lot, base=base, opened=True)
 
 
 def _draw(
@@ -121,13 +137,16 @@ def _draw(
     most: float,
 ) -> None:
     before = holdings.get((stock, lot)) or Holding(stock, LotRecord(lot=lot, volume=0.0))
-    if kind in ("lost", "found"):
-        change = most if kind == "found" else -most
-        holdings[stock, lot] = replace(before, found=before.found + change)
+    if kind == "weighed":  # whatever was drawn or doubted before is in it
+        holdings[stock, lot] = replace(
+            before, base=most, since_least=0.0, since_most=0.0, weighed=True
+        )
         return
     holdings[stock, lot] = replace(
         before,
         drawn_least=before.drawn_least + least,
         drawn_most=before.drawn_most + most,
+        since_least=before.since_least + least,
+        since_most=before.since_most + most,
         draws=before.draws + 1,
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from instruments.doses import Dose
+from orchestrator.campaign import Campaign
 from orchestrator.errors import InputRefusedError
 from orchestrator.events import DoseRecord, LotRecord, StoresDeclared
 from orchestrator.inventory._holdings import Inventory, read_inventory
@@ -23,12 +25,31 @@ def check_stores(ledger: Ledger, stores: StoresDeclared) -> None:
     wrong = [
         f"stocks.{stock}: a lot is opened once, but {lot.lot!r} was opened with "
         f"{held[stock, lot.lot].lot.volume:g} µL and the file says {lot.volume:g} µL; give a new "
-        "bottle a lot of its own, or correct the volume with `dotpilot inventory --correct`"
+        "bottle a lot of its own, or write the volume that it was opened with"
         for stock, lot in stores.stocks.items()
-        if (stock, lot.lot) in held and held[stock, lot.lot].lot.volume != lot.volume
+        if (stock, lot.lot) in held
+        and held[stock, lot.lot].opened
+        and not math.isclose(held[stock, lot.lot].lot.volume, lot.volume, rel_tol=1e-9)
     ]
     if wrong:
         raise InputRefusedError(wrong)
+
+
+def check_prices(campaign: Campaign, stores: StoresDeclared | None) -> None:
+    """Refuse a budget of money that no price could ever spend.
+
+    Raises:
+        InputRefusedError: no bottle has a price in the budget's currency.
+    """
+    if campaign.matter.money is None:
+        return
+    lots = {} if stores is None else stores.stocks
+    prices = [lot.details.get("price") or {} for lot in lots.values()]
+    if not any(p.get("currency") == campaign.matter.currency for p in prices):
+        raise InputRefusedError(
+            f"budget.money: needs a price in {campaign.matter.currency} of some stock, but the "
+            "station file names none; give `price` to its stocks, and the file with --station"
+        )
 
 
 class Stores:

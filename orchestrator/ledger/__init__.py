@@ -9,6 +9,7 @@ from orchestrator.ledger._doses import (
     dose_rows,
     lab_seconds,
     labs_with_doses,
+    open_intents,
     stores_of,
 )
 from orchestrator.ledger._fold import FoldedCampaign, fold
@@ -58,6 +59,7 @@ __all__ = [
     "lab_seconds",
     "labs_with_doses",
     "offer_mark",
+    "open_intents",
     "refuse_unreachable",
     "restore",
     "schema_state",

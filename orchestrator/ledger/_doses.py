@@ -8,14 +8,18 @@ from typing import Any
 
 from sqlalchemy import and_, func, select
 
-from orchestrator.events import DoseRecord, StoresDeclared
+from orchestrator.errors import RecordError
+from orchestrator.events import DoseRecord, StoresDeclared, TrialDispatched, TrialRunning
 from orchestrator.ledger import _tables as t
 from orchestrator.ledger._ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
 class DoseRow:
-    """Doses of one event; `kind` is opened, drawn, doubtful, settled, lost, found or emptied."""
+    """Doses of one event.
+
+    `kind` is opened, drawn, doubtful, settled, planned, weighed or emptied.
+    """
 
     campaign: str
     seq: int
@@ -42,8 +46,38 @@ def dose_rows(ledger: Ledger, lab: str | None, campaign: str | None = None) -> l
         return [_row(row) for row in connection.execute(query).mappings()]
 
 
+def open_intents(ledger: Ledger, lab: str) -> list[DoseRow]:
+    """Return what attempts under way may draw of a lab's bottles: all of their intents, or none.
+
+    A process may have died with them; then its campaign's next owner records the doubt.
+    """
+    c = t.trial.c
+    query = select(c.campaign, c.number, c.attempt).where(c.state.in_(("dispatched", "running")))
+    with ledger.engine.connect() as connection:
+        under_way = [(r[0], r[1], r[2]) for r in connection.execute(query)]
+    found = []
+    for campaign, number, attempt in under_way:
+        kinds = (TrialDispatched.TYPE, TrialRunning.TYPE)
+        for event in reversed(ledger.events_of(campaign, kinds, number)):
+            intent = event.read()
+            if isinstance(intent, (TrialDispatched, TrialRunning)) and intent.planned:
+                of_lab = {n: d for n, d in intent.planned.items() if d.lab == lab}
+                if intent.attempt == attempt and of_lab:
+                    found.append(
+                        DoseRow(campaign, event.seq, "planned", lab, number, attempt, of_lab)
+                    )
+                break
+    return found
+
+
 def _row(row: Any) -> DoseRow:
-    doses = {n: DoseRecord(**d) for n, d in json.loads(row["doses"]).items()}
+    try:
+        doses = {n: DoseRecord(**d) for n, d in json.loads(row["doses"]).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RecordError(
+            f"doses of event {row['seq']} of {row['campaign']} must be readable, but are not: "
+            f"{str(error).splitlines()[0]}; look with `dotpilot replay verify {row['campaign']}`"
+        ) from error
     return DoseRow(**{**row, "doses": doses})
 
 

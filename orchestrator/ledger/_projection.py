@@ -243,9 +243,8 @@ def _stores(event: Event, p: ev.StoresDeclared) -> list[Change]:
 
 
 def _corrected(event: Event, p: ev.StockCorrected) -> list[Change]:
-    drawn, change = p.change < 0.0, abs(p.change)
-    dose = ev.DoseRecord(least=change, most=change, lab=p.lab, lot=p.lot)
-    return [_dose(event, "lost" if drawn else "found", p.lab, {p.stock: dose})]
+    dose = ev.DoseRecord(least=p.volume, most=p.volume, lab=p.lab, lot=p.lot)
+    return [_dose(event, "weighed", p.lab, {p.stock: dose})]
 
 
 def _emptied(event: Event, p: ev.WasteEmptied) -> list[Change]:

@@ -18,7 +18,14 @@ from orchestrator.events import (
     TrialObserved,
     VerdictRecord,
 )
-from orchestrator.ledger import CampaignRow, FoldedCampaign, Ledger, TrialRow, fold
+from orchestrator.ledger import (
+    CampaignRow,
+    FoldedCampaign,
+    Ledger,
+    TrialRow,
+    declared_stores,
+    fold,
+)
 from orchestrator.loop import recorded_campaign
 from orchestrator.replay.view import fold_at
 from orchestrator.trial import ENDED
@@ -66,7 +73,8 @@ def fork_campaign(
     copied = {t.number: _copy(t, concluded) for t in _ended_prefix(concluded.trials)}
     trials: list[Payload] = [copied[t.number] for t in ended]
     attached = _attached(events, {t.number: t.attempt for t in ended})
-    first = [created, *trials, *attached, *([CampaignStarted()] if start else [])]
+    stores = list(declared_stores(ledger, campaign).values())[-1:]
+    first = [created, *stores, *trials, *attached, *([CampaignStarted()] if start else [])]
     return ledger.create_with(first, actor=actor, identifier=identifier)
 
 

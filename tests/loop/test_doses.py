@@ -7,10 +7,23 @@ import pytest
 from instruments import create_station
 from orchestrator.campaign import check_campaign
 from orchestrator.errors import InputRefusedError
-from orchestrator.events import StoresDeclared
-from orchestrator.inventory import correct_stock, empty_waste, read_inventory
+from orchestrator.events import (
+    CampaignResumed,
+    DosesSettled,
+    StoresDeclared,
+    TrialDispatched,
+    TrialInDoubt,
+)
+from orchestrator.inventory import (
+    check_prices,
+    check_stores,
+    correct_stock,
+    empty_waste,
+    read_inventory,
+)
 from orchestrator.ledger import Ledger, check_integrity, dose_rows
 from orchestrator.loop import CampaignLoop, create_campaign, drive, recorded_campaign
+from orchestrator.replay import fork_campaign
 from tests.loop.campaigns import Silent
 from tests.loop.test_devices import CAMPAIGN
 
@@ -142,7 +155,9 @@ def test_a_correction_is_kept_beside_what_was_drawn(tmp_path):
         after = read_inventory(ledger, "north").holdings["lead_bromide", "L1"]
         assert after.left_most == pytest.approx(1234.0)
         assert after.drawn_most == before.drawn_most
-        assert after.found < 0.0
+        assert after.weighed
+        with pytest.raises(InputRefusedError, match="opened with"):
+            correct_stock(ledger, "north", "lead_bromide", "L1", 1e9, "nonsense")
 
 
 def test_two_campaigns_of_one_lab_draw_from_one_bottle(tmp_path):
@@ -219,3 +234,68 @@ def test_a_budget_names_stocks_and_species_of_the_station():
     assert "budget.stocks.led" in said
     assert "budget.species.lead" in said
     assert "budget.money" in said
+
+
+def test_a_fork_draws_from_its_parents_bottles(tmp_path):
+    with Ledger.open(f"sqlite:///{tmp_path}/a.db") as ledger:
+        made, _ = launched(ledger, stores(lead_bromide=50_000.0))
+        before = read_inventory(ledger, "north").holdings["lead_bromide", "L1"].drawn_most
+        fork = fork_campaign(ledger, made, 14)
+        drive(ledger, fork, Silent())
+        assert read_inventory(ledger, "north").holdings["lead_bromide", "L1"].drawn_most > before
+        assert not [r for r in dose_rows(ledger, "") if r.doses]
+
+
+def test_an_attempt_under_way_counts_with_all_that_it_planned(tmp_path):
+    with Ledger.open(f"sqlite:///{tmp_path}/a.db") as ledger:
+        made, _ = launched(ledger, stores(lead_bromide=500.0))
+        number = ledger.trials(made)[-1].number
+        free = read_inventory(ledger, "north").holdings["lead_bromide", "L1"].left_least
+        planned = {"lead_bromide": {"least": 0.0, "most": 250.0, "lab": "north", "lot": "L1"}}
+        ledger.append(made, CampaignResumed(), actor="test")
+        intent = TrialDispatched(
+            trial=number, attempt=1, station="flow_synthesis", planned=planned
+        )
+        ledger.append(made, intent, actor="test")
+        held = read_inventory(ledger, "north")
+        assert held.holdings["lead_bromide", "L1"].left_least == pytest.approx(free - 250.0)
+        assert [d.kind for d in held.doubts] == ["planned"]
+
+
+def test_what_somebody_weighed_holds_whatever_was_in_doubt_before(tmp_path):
+    with Ledger.open(f"sqlite:///{tmp_path}/a.db") as ledger:
+        made, _ = launched(ledger, stores(lead_bromide=500.0))
+        number = ledger.trials(made)[-1].number
+        ledger.append(made, CampaignResumed(), actor="test")
+        intent = TrialDispatched(trial=number, attempt=1, station="flow_synthesis")
+        ledger.append(made, intent, actor="test")
+        doubtful = {"lead_bromide": {"least": 0.0, "most": 50.0, "lab": "north", "lot": "L1"}}
+        doubt = ledger.append(
+            made,
+            TrialInDoubt(
+                trial=number, attempt=1, found="dispatched", reason="test", doses=doubtful
+            ),
+            actor="test",
+        )
+        correct_stock(ledger, "north", "lead_bromide", "L1", 123.0, "weighed")
+        known = {"lead_bromide": {"least": 5.0, "most": 5.0, "lab": "north", "lot": "L1"}}
+        settled = DosesSettled(trial=number, attempt=1, doubt=doubt.seq, doses=known)
+        ledger.append(made, settled, actor="test")
+        held = read_inventory(ledger, "north").holdings["lead_bromide", "L1"]
+        assert held.left_least == held.left_most == 123.0
+        assert check_integrity(ledger, made).findings == []
+
+
+def test_one_volume_in_other_words_is_one_bottle(tmp_path):
+    with Ledger.open(f"sqlite:///{tmp_path}/a.db") as ledger:
+        launched(ledger, stores(lead_bromide=50_000.0))
+        check_stores(ledger, stores(lead_bromide=50_000.00000000001))
+        with pytest.raises(InputRefusedError, match="opened once"):
+            check_stores(ledger, stores(lead_bromide=40_000.0))
+
+
+def test_a_budget_of_money_needs_prices():
+    campaign = check_campaign({**CAMPAIGN, "budget": {"trials": 2, "money": "5 USD"}})
+    for declared in (None, stores(lead_bromide=1.0)):
+        with pytest.raises(InputRefusedError, match="price in USD"):
+            check_prices(campaign, declared)

@@ -29,7 +29,11 @@ def killed_everywhere(agent: str, kind: str, every: int) -> dict[str, Any]:
 
 
 EVERY = pytest.mark.slow  # at every event; in short at every third
-SMALL = [("sobol", 1), ("bayes", 3), pytest.param("bayes", 1, marks=EVERY)]
+SMALL = [
+    ("sobol", 2),
+    ("bayes", 3),
+    *(pytest.param(a, 1, marks=EVERY) for a in ("sobol", "bayes")),
+]
 PLATES = [("sobol", 3), *(pytest.param(a, 1, marks=EVERY) for a in ("sobol", "bayes"))]
 
 
