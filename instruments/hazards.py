@@ -141,7 +141,8 @@ class Surroundings:
             inside = [n for n in (stock.solvent, *stock.contains) if n]
             found |= {n: classes_of(n) for n in inside}
             if marks := hazard_classes(self.hazards.get(name, ())):
-                found[name] = found.get(name, frozenset()) | marks
+                # a bottle marked so is another thing than the liquid that its name promises
+                found[f"the lot of {name}" if name in found else name] = marks
         return found
 
 

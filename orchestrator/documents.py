@@ -146,6 +146,7 @@ def trial_document(trial: TrialRow, units: Units, attached: Attached = NOTHING) 
         "failure": trial.failure,
         "warnings": list(trial.warnings),
         "lab_time": trial.lab_time,
+        "identities": list(trial.identities),
         "attachments": list(attached.get(trial.number, ())),
     }
 

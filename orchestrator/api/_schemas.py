@@ -131,6 +131,7 @@ class TrialDocument(_Document):
     failure: str | None
     warnings: list[str]
     lab_time: float | None
+    identities: list[dict[str, Any]]
     attachments: list[AttachmentDocument]
 
 
