@@ -200,8 +200,6 @@ def _tree(document: dict[str, Any]) -> str:
 
 def _stopped(document: dict[str, Any]) -> str:
     lines = [f"{len(document['safe'])} devices safe after {document['seconds']:.2f} s"]
-    lines += [f"nothing to make safe: {', '.join(document['passive'])}"] * bool(
-        document["passive"]
-    )
+    lines += [f"nothing to make safe at {name}" for name in document.get("passive", ())]
     lines += [f"NOT CONFIRMED {u['name']}: {u['problem']}" for u in document["unconfirmed"]]
     return "\n".join(lines)
