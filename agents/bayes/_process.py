@@ -115,22 +115,24 @@ class Process:
         """Inferred variance of a measurement beyond its stated error, in natural units."""
         return self.noise * self.spread**2
 
-    def believing(self, columns: Tensor) -> Process:
+    def believing(self, columns: Tensor, *, measured: bool = False) -> Process:
         """Return the process as if columns (k, D) had been seen to give what it predicts.
 
         The mean stays as it is; the variance near the points falls ("kriging believer",
         Ginsbourger et al. 2010). They are believed without scatter: a batch that allows for it
-        fills up with repeats of its first recipe.
+        fills up with repeats of its first recipe. `measured` allows for it: what a measurement
+        teaches is less than the value itself.
         """
         mean, _ = self.predict(columns)
         nowhere = torch.full((len(columns),), NOWHERE)
-        exact = columns.new_full((len(columns),), BELIEVED - self.noise)
+        scatter = 0.0 if measured else BELIEVED - self.noise
+        stated = columns.new_full((len(columns),), scatter)
         return _solved(
             replace(
                 self,
                 seen=torch.cat([self.seen, self.inputs(columns)]),
                 values=torch.cat([self.values, (mean - self.shift) / self.spread]),
-                variances=torch.cat([self.variances, exact]),
+                variances=torch.cat([self.variances, stated]),
                 sites=None if self.sites is None else torch.cat([self.sites, nowhere]),
             )
         )

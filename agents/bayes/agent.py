@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,14 +10,17 @@ import torch
 from botorch.utils.sampling import manual_seed
 
 from agents.baselines import DESIGN_SEED, design, unavailable
+from agents.bayes._explained import ExplainedProcess
 from agents.bayes._goals import Goals, probability_met, read_goals
 from agents.bayes._model import Processes, columns, gave_all, learn
 from agents.bayes._policy import Policy, choose_picking, choose_policy
 from agents.bayes._representatives import representatives
 from agents.bayes._search import Choice, maximise, score
+from agents.bayes._threads import single_thread
 from agents.bayes._warp import Warp, in_model_units
 from agents.encoding import Array, Encoding
 from agents.errors import ProposalError
+from agents.explain import Surrogate
 from agents.history import Observation, PastTrial
 from agents.objective import Objective
 from agents.options import Option, OptionedAgent
@@ -67,12 +69,29 @@ class BayesAgent(OptionedAgent):
         made = start(space, history, wanted, self._design_seed)
         if len(made) == n:
             return made
-        with _single_thread(), manual_seed(seed):
+        with single_thread(), manual_seed(seed):
             model = learn(Encoding(space), history, goals.observables, goals.later)
             while len(made) < n:
                 step = _Step(self, space, objectives, goals, model, history, made, seed)
                 made.append(step.proposal())
         return made
+
+    def surrogate(
+        self,
+        space: Space,
+        objectives: Sequence[Objective],
+        history: Sequence[PastTrial],
+        observables: Sequence[str],
+        seed: int,
+    ) -> Surrogate:
+        """Fit the processes by which `propose` chooses, for `agents.explain`.
+
+        Without objectives, and of observables beyond theirs, the same processes are fitted.
+        """
+        later = {o.observable for o in objectives if o.later}
+        with single_thread(), manual_seed(seed):
+            found = learn(Encoding(space), history, observables, later).processes
+        return {name: ExplainedProcess(found[name]) for name in observables if name in found}
 
     @property
     def _design_seed(self) -> int:
@@ -232,14 +251,3 @@ def _lengthscales(encoding: Encoding, model: Processes) -> Mapping[str, Mapping[
 
 def _tensor(values: Array) -> torch.Tensor:
     return torch.as_tensor(values, dtype=torch.float64)
-
-
-@contextmanager
-def _single_thread() -> Iterator[None]:
-    """One thread inside, what there was before outside: sums depend on the thread count."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
