@@ -124,8 +124,13 @@ def png_bytes(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def svg_uri(figure: Figure) -> str:
-    """Return a settled figure as an SVG data address, without the time at which it was made."""
+def svg_bytes(figure: Figure) -> bytes:
+    """Return a settled figure as SVG, without the time at which it was made."""
     buffer = io.BytesIO()
     FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
-    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return buffer.getvalue()
+
+
+def svg_uri(figure: Figure) -> str:
+    """Return a settled figure as an SVG data address."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg_bytes(figure)).decode("ascii")
