@@ -23,14 +23,15 @@ class Slice:
         parameter: Its name.
         values: (k,) numbers in its unit, or choices.
         predictions: Of the noise-free observable, (k,).
-        feasible: (k,) whether the recipe could be made there.
+        feasible: (k,) whether the recipe could be made there; None where a choice brings
+            parameters that the recipe lacks, which the prediction takes at mid-range.
         here: The recipe's own value.
     """
 
     parameter: str
     values: tuple[Value, ...]
     predictions: Predictions
-    feasible: NDArray[np.bool_]
+    feasible: tuple[bool | None, ...]
     here: Value
 
 
@@ -80,33 +81,27 @@ def contour_map(
         (y, up),
         predictions.mean.reshape(shape),
         predictions.sd.reshape(shape),
-        feasible.reshape(shape),
+        np.array([f is not False for f in feasible]).reshape(shape),
     )
 
 
 def _predicted(
     encoding: Encoding, model: ObservableModel, recipes: list[dict[str, Value]]
-) -> tuple[Predictions, NDArray[np.bool_]]:
+) -> tuple[Predictions, tuple[bool | None, ...]]:
     """Predict recipes in which a choice may have switched parameters on and off."""
     rows = encoding.snapped(encoding.rows(recipes))
     predictions = model.predict(encoding.columns(rows))
-    made = [_completed(encoding, row) for row in rows]
-    feasible = [recipe is not None and not encoding.space.violations(recipe) for recipe in made]
-    return predictions, np.array(feasible, dtype=bool)
+    made = [encoding.recipe(row) for row in rows]
+    feasible = [_makeable(encoding.space, recipe) for recipe in made]
+    return predictions, tuple(feasible)
 
 
-def _completed(encoding: Encoding, row: Array) -> dict[str, Value] | None:
-    """Return the recipe of a row (d,), with a parameter that a choice switched on at mid-range."""
-    recipe = encoding.recipe(row)
-    for parameter in encoding.free:
-        active = parameter.when is None or parameter.when.holds(recipe)
-        if active and parameter.name not in recipe:
-            if isinstance(parameter, Categorical):
-                return None
-            middle = np.full(encoding.dimension, np.nan)
-            middle[encoding.free.index(parameter)] = 0.5
-            recipe |= encoding.recipe(middle)
-    return encoding.space.active(recipe)
+def _makeable(space: Space, recipe: Recipe) -> bool | None:
+    """Tell whether a recipe can be made; None where a choice asks for more than it says."""
+    active = [p for p in space.parameters if p.when is None or p.when.holds(recipe)]
+    if any(p.name not in recipe for p in active):
+        return None
+    return not space.violations(recipe)
 
 
 def _values(parameter: Continuous | Categorical, count: int) -> tuple[Value, ...]:

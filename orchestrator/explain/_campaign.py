@@ -23,7 +23,7 @@ from agents.explain import (
     slices,
     sobol_indices,
 )
-from orchestrator.explain._subject import Subject, recipe_document
+from orchestrator.explain._subject import Subject, recipe_document, wanted_document
 
 LEVELS = tuple(round(0.05 * k, 2) for k in range(1, 20))
 SEVERAL = 2  # values that a model needs
@@ -78,6 +78,7 @@ def _observable(
     seen = [t for t in subject.past if t.state == "completed" and name in t.observables]
     part: dict[str, Any] = {
         "unit": subject.record.unit(name),
+        "wanted": wanted_document(subject.record, name),
         "values": len(seen),
         "absent": None,
         "validation": None,
@@ -174,7 +175,7 @@ def _slice(subject: Subject, found: Slice) -> dict[str, Any]:
         "high_68": _numbers(ends[0.68][1]),
         "low_95": _numbers(ends[0.95][0]),
         "high_95": _numbers(ends[0.95][1]),
-        "feasible": [bool(f) for f in found.feasible],
+        "feasible": list(found.feasible),
     }
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from orchestrator.report._figure import BLUE, GREY, SKY, VERMILLION, WIDE, new_figure, panels
+from orchestrator.report._figure import BAND, BLUE, GREY, SKY, VERMILLION, WIDE, new_figure, panels
 from orchestrator.report._words import axis_label, label, number, title, unit_text
 
 Part = Mapping[str, Any]
@@ -24,12 +24,31 @@ def slices_figure(document: Part, name: str, part: Part) -> Figure:
     for k, (panel, entry) in enumerate(zip(axes, found, strict=True)):
         _slice(panel, entry)
         panel.set_ylim(low, high)
+        wanted_band(panel.axhspan, part["wanted"], low, high)
         if k % WIDE.columns == 0:
             panel.set_ylabel(axis_label(name, part["unit"]))
     figure.suptitle(f"{title(name)} {_through(document)}", x=0.01, ha="left", fontsize=9.5)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    _legend(figure, axes)
     return figure
+
+
+def wanted_band(span: Callable[..., Any], wanted: Any, low: float, high: float) -> None:
+    """Draw what the campaign wants, by `axhspan` or `axvspan`, within the ends of an axis."""
+    if wanted is None:
+        return
+    start, end = (e if w is None else w for w, e in zip(wanted, (low, high), strict=True))
+    span(max(start, low), min(end, high), color=BAND, linewidth=0, zorder=0, label="wanted")
+
+
+def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
+    entries = {}
+    for panel in axes:
+        entries |= {
+            words: mark for mark, words in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
+    figure.legend(
+        list(entries.values()), list(entries), loc="outside lower center", ncols=len(entries)
+    )
 
 
 def _reach(found: Sequence[Part]) -> tuple[float, float]:
@@ -51,7 +70,7 @@ def _slice(axes: Axes, entry: Part) -> None:
     here = entry["values"].index(entry["here"]) if chosen else float(entry["here"])
     (_choices if chosen else _bands)(axes, x, entry)
     axes.axvline(here, color=VERMILLION, linewidth=1.0, linestyle=(0, (4, 2)), label="the recipe")
-    refused = ~np.array(entry["feasible"], dtype=bool)
+    refused = np.array([f is False for f in entry["feasible"]])
     if refused.any():
         _hatched(axes, x, refused, chosen)
     if chosen:
@@ -84,6 +103,7 @@ def _curves(entry: Part) -> list[Any]:
 def _hatched(axes: Axes, x: Any, refused: Any, chosen: bool) -> None:
     """Mark where the recipe could not be made."""
     edges = np.concatenate([[x[0]], 0.5 * (x[1:] + x[:-1]), [x[-1]]]) if not chosen else None
+    axes.fill([], [], facecolor="none", edgecolor=GREY, hatch="////", label="cannot be made")
     for k in np.flatnonzero(refused):
         low, high = (k - 0.5, k + 0.5) if edges is None else (edges[k], edges[k + 1])
         axes.axvspan(low, high, facecolor="white", alpha=0.75, linewidth=0, zorder=3)

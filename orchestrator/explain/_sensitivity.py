@@ -23,6 +23,7 @@ def sensitivity_figure(parts: Mapping[str, Part]) -> Figure:
     figure, axes = panels(WIDE, len(parts), 1.0 + 0.24 * len(names))
     for panel, (name, part) in zip(axes, parts.items(), strict=True):
         _bars(panel, name, part)
+    figure.supxlabel("share of the variation over the space that is explained", fontsize=8.5)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
@@ -45,7 +46,6 @@ def _bars(axes: Axes, name: str, part: Part) -> None:
     axes.set_xlim(0.0, max(1.0, *(f["total"] + f["total_se"] for f in found.values())))
     axes.set_xticks([0.0, 0.5, 1.0], ["0 %", "50 %", "100 %"])
     axes.set_title(title(name))
-    axes.set_xlabel("share of the variation explained")
 
 
 def shap_figure(name: str, part: Part) -> Figure:

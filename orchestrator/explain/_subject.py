@@ -117,3 +117,13 @@ def recipe_document(record: Record, recipe: Recipe) -> dict[str, object]:
         else {"value": value, "unit": record.units.get(name, "")}
         for name, value in recipe.items()
     }
+
+
+def wanted_document(record: Record, observable: str) -> list[float | None] | None:
+    """Return the bounds [low, high] that the campaign wants of an observable; None of no wish."""
+    ends = [o.bounds() for o in record.wishes(observable)]
+    lows = [low for low, _ in ends if low is not None]
+    highs = [high for _, high in ends if high is not None]
+    if not lows and not highs:
+        return None
+    return [max(lows, default=None), min(highs, default=None)]

@@ -19,7 +19,7 @@ from agents.explain import (
 )
 from orchestrator.errors import NotFoundError, RecordError
 from orchestrator.events import StepProposed
-from orchestrator.explain._subject import Subject, recipe_document
+from orchestrator.explain._subject import Subject, recipe_document, wanted_document
 from orchestrator.ledger import TrialRow, fold
 from orchestrator.loop import history, step_seed
 from orchestrator.replay._verification import relative
@@ -125,6 +125,7 @@ def _observable(
     came = row.observables.get(name) if row.state == "completed" else None
     return {
         "unit": subject.record.unit(name),
+        "wanted": wanted_document(subject.record, name),
         "predicted": None if recorded is None else _recorded(recorded["mean"], recorded["sd"]),
         "refitted": None if refitted is None else _predicted(refitted),
         "measured": None if came is None else {"value": came.value, "se": came.se},

@@ -9,10 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from orchestrator.explain._maps import wanted_band
 from orchestrator.report._figure import BLACK, BLUE, SKY, VERMILLION, new_figure
 from orchestrator.report._words import axis_label, label, measured, unit_text
 
 Part = Mapping[str, Any]
+NEAR = "#cfe5f3"  # pale enough to be written on
 
 
 def prediction_figure(document: Part, known: Mapping[str, Part]) -> Figure:
@@ -27,7 +29,7 @@ def prediction_figure(document: Part, known: Mapping[str, Part]) -> Figure:
         f"Trial {document['trial']}: expected{how} and measured", x=0.01, ha="left", fontsize=9.5
     )
     handles, labels = rows[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=4)
+    figure.legend(handles, labels, loc="outside lower center", ncols=5)
     return figure
 
 
@@ -46,6 +48,9 @@ def _row(axes: Axes, name: str, entry: Part) -> None:
             markersize=6, mec="white", linestyle="none", label="measured, ± 2 standard errors",
             zorder=4,
         )  # fmt: skip
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high)
+    wanted_band(axes.axvspan, entry["wanted"], low, high)
     axes.set_yticks([])
     axes.set_ylim(-1, 1)
     axes.spines["left"].set_visible(False)
@@ -59,7 +64,7 @@ def nearest_figure(document: Part) -> Figure:
     axes = figure.subplots()
     places = np.arange(len(found))[::-1]
     distances = [n["distance"] for n in found]
-    axes.barh(places, distances, height=0.55, color=SKY)
+    axes.barh(places, distances, height=0.7, color=NEAR)
     for place, entry in zip(places, found, strict=True):
         axes.text(
             0.01, float(place), f"  {_gave(entry)}", va="center", ha="left", color=BLACK,
@@ -67,9 +72,10 @@ def nearest_figure(document: Part) -> Figure:
         )  # fmt: skip
     axes.set_yticks(places, [f"trial {n['trial']}" for n in found])
     axes.set_xlim(0.0, max([*distances, 1e-3]) * 1.05)
-    named = document["model"]["kind"] == "agent" or any(n["alike"] for n in found)
-    unit = "lengthscales of the model" if named else "widths of the ranges"
-    axes.set_xlabel(f"distance [{unit}]; beyond about 2 a trial says little")
+    if any(n["alike"] for n in found):
+        axes.set_xlabel("distance [lengthscales of the model]; beyond about 2 a trial says little")
+    else:
+        axes.set_xlabel("distance [widths of the parameters' ranges]")
     axes.set_title(f"Past trials nearest to trial {document['trial']}, and what they gave")
     return figure
 
