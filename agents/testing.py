@@ -19,7 +19,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agents.encoding import Encoding
 from agents.errors import AgentOptionError, ProposalError
+from agents.explain import Explainable
 from agents.history import Observation, PastTrial, TrialState
 from agents.objective import Objective
 from agents.protocol import Agent, Proposal
@@ -270,6 +272,25 @@ class AgentConformance:
             ]
             document = [dict(proposal.recipe), proposal.policy, dict(proposal.details), numbers]
             json.dumps(document, allow_nan=False)
+
+    def test_models_that_are_shown_are_those_that_predicted(
+        self, agent: Agent, space: Space, past: list[PastTrial]
+    ) -> None:
+        """What `dotpilot explain` asks of an agent with a model, where it shows one."""
+        if not isinstance(agent, Explainable):
+            pytest.skip(f"agent {agent.name} shows no model")
+        (proposal,) = agent.propose(space, OBJECTIVES, past, 1, 7)
+        names = [o.observable for o in OBJECTIVES]
+        found = agent.surrogate(space, OBJECTIVES, past, names, 7)
+        encoding = Encoding(space)
+        columns = encoding.columns(encoding.rows([proposal.recipe]))
+        for name, expected in proposal.predicted.items():
+            again = found[name].predict(columns, measured=True)
+            assert again.mean[0] == pytest.approx(expected.value, rel=1e-6)  # noqa: S101
+            assert again.sd[0] == pytest.approx(expected.se, rel=1e-6)  # noqa: S101
+            assert found[name].distances(columns[0], columns)[0] == 0.0  # noqa: S101
+            taught = found[name].after_measuring(columns)
+            assert taught.variance(columns)[0] <= found[name].variance(columns)[0]  # noqa: S101
 
     def test_an_unknown_option_is_refused(self, agent: Agent) -> None:
         """The message names what came, and the nearest option where there is one."""

@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from orchestrator.report._figure import BAND, BLUE, GREY, SKY, VERMILLION, WIDE, new_figure, panels
 from orchestrator.report._words import axis_label, label, number, title, unit_text
 
 Part = Mapping[str, Any]
 RATIO = 30.0  # of the ends of a range from which a logarithmic axis reads better, assumed
+DECADES = 200.0  # of the same, from which only decades are numbered
+ROOM = 38  # letters that stand side by side under one panel
 
 
 def slices_figure(document: Part, name: str, part: Part) -> Figure:
@@ -74,11 +78,23 @@ def _slice(axes: Axes, entry: Part) -> None:
     if refused.any():
         _hatched(axes, x, refused, chosen)
     if chosen:
-        axes.set_xticks(x, [label(v) for v in entry["values"]])
+        words = [label(v) for v in entry["values"]]
+        turned = sum(map(len, words)) > ROOM
+        axes.set_xticks(x, words, rotation=30 if turned else 0, ha="right" if turned else "center")
         axes.set_xlim(-0.5, len(x) - 0.5)
     elif x.min() > 0.0 and x.max() / x.min() >= RATIO:
         axes.set_xscale("log")
+        _plain(axes.xaxis)
     axes.set_xlabel(axis_label(entry["parameter"], entry["unit"]))
+
+
+def _plain(axis: Axis) -> None:
+    """Number a logarithmic axis at 1, 2 and 5 of each decade, or each decade of many."""
+    low, high = axis.get_view_interval()
+    subs = (1.0, 2.0, 5.0) if high / low < DECADES else (1.0,)
+    axis.set_major_locator(LogLocator(subs=subs))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: number(v)))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _bands(axes: Axes, x: Any, entry: Part) -> None:
@@ -146,9 +162,13 @@ def _map(figure: Figure, axes: Axes, document: Part, found: Part, key: str) -> N
         axes.contourf(
             x, y, refused.astype(float), levels=[0.5, 1.5], colors="none", hatches=["///"]
         )
-    for values_of, scale in ((x, axes.set_xscale), (y, axes.set_yscale)):
+    for values_of, scale, axis in (
+        (x, axes.set_xscale, axes.xaxis),
+        (y, axes.set_yscale, axes.yaxis),
+    ):
         if values_of.min() > 0.0 and values_of.max() / values_of.min() >= RATIO:
             scale("log")
+            _plain(axis)
     recipe = document["anchor"]["recipe"]
     here = [recipe[found[k]["parameter"]]["value"] for k in ("x", "y")]
     axes.plot(*here, marker="X", markersize=9, color=VERMILLION, mec="white", clip_on=False)

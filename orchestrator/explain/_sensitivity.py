@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +24,10 @@ def sensitivity_figure(parts: Mapping[str, Part]) -> Figure:
     figure, axes = panels(WIDE, len(parts), 1.0 + 0.24 * len(names))
     for panel, (name, part) in zip(axes, parts.items(), strict=True):
         _bars(panel, name, part)
-    figure.supxlabel("share of the variation over the space that is explained", fontsize=8.5)
+    figure.suptitle(
+        "How much of the predicted variation over the whole space each parameter explains",
+        x=0.01, ha="left", fontsize=9.5,
+    )  # fmt: skip
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2)
     return figure
@@ -87,15 +91,22 @@ def _spread(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _colours(settings: Sequence[Any]) -> tuple[list[Any], str]:
-    """Return the colours of a parameter's settings: pale of choices and inactive ones."""
+    """Return the colours of settings, by rank; pale of choices, white of inactive ones."""
     numbers = [s for s in settings if isinstance(s, (int, float))]
     if not numbers:
         return [PALE] * len(settings), "#777777"
-    low, width = min(numbers), (max(numbers) - min(numbers)) or 1.0
+    ranked = sorted(numbers)
+    last = max(len(ranked) - 1, 1)
     scaled = [
-        SETTINGS((s - low) / width) if isinstance(s, (int, float)) else "white" for s in settings
+        SETTINGS(_middle(ranked, s) / last) if isinstance(s, (int, float)) else "white"
+        for s in settings
     ]
     return scaled, "#777777"
+
+
+def _middle(ranked: Sequence[float], value: float) -> float:
+    """Return the mean place of a value among sorted ones."""
+    return 0.5 * (bisect_left(ranked, value) + bisect_right(ranked, value) - 1)
 
 
 def _key(figure: Figure, axes: Axes) -> None:

@@ -62,9 +62,9 @@ class Subject:
             text = f"the models by which agent {name} {self.agent.version} chooses, fitted again"
             return {"kind": "agent", "agent": name, "text": text}
         why = "has no model" if self.agent is not None else "is no installed agent"
+        text = f"Gaussian processes fitted to the record; agent {name} {why}"
         if self.record.row.source == "imported":
-            why = "is no agent: the records were imported"
-        text = f"Gaussian processes fitted to the record; {name} {why}"
+            text = "Gaussian processes fitted to the record, which was imported and has no agent"
         return {"kind": "reference", "agent": name, "text": text}
 
 

@@ -27,6 +27,7 @@ from orchestrator.report._words import label, number, title, unit_text
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY)
 SHAPES = ("o", "s", "^", "D", "v", "P")
 DASHED = (0, (4, 2))
+MANY = 60  # points that need smaller marks
 
 Parts = Mapping[str, Mapping[str, Any]]
 
@@ -46,9 +47,10 @@ def _scatter(axes: Axes, name: str, part: Mapping[str, Any]) -> None:
     found = part["validation"]
     mean, measured = (np.array(found[k], dtype=float) for k in ("predicted", "measured"))
     sd = np.array(found["sd"], dtype=float)
+    many = len(mean) > MANY
     axes.errorbar(
-        mean, measured, xerr=sd, linestyle="none", marker="o", markersize=4.2, color=BLUE,
-        elinewidth=0.8, ecolor=SKY, zorder=3,
+        mean, measured, xerr=sd, linestyle="none", marker="o", color=BLUE, zorder=3,
+        markersize=2.6 if many else 4.2, elinewidth=0.4 if many else 0.8, ecolor=SKY,
     )  # fmt: skip
     # an interval that leaves the picture says by its cut that it is wide
     ends = np.concatenate([measured, mean])
