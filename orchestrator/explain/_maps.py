@@ -16,7 +16,7 @@ from orchestrator.report._words import axis_label, label, number, title, unit_te
 
 Part = Mapping[str, Any]
 RATIO = 30.0  # of the ends of a range from which a logarithmic axis reads better, assumed
-DECADES = 200.0  # of the same, from which only decades are numbered
+DECADES = 100.0  # of the same, from which only decades are numbered
 ROOM = 38  # letters that stand side by side under one panel
 
 
@@ -45,11 +45,10 @@ def wanted_band(span: Callable[..., Any], wanted: Any, low: float, high: float) 
 
 
 def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
-    entries = {}
+    entries: dict[str, Any] = {}
     for panel in axes:
-        entries |= {
-            words: mark for mark, words in zip(*panel.get_legend_handles_labels(), strict=True)
-        }
+        marks, words = panel.get_legend_handles_labels()
+        entries |= dict(zip(map(str, words), marks, strict=True))
     figure.legend(
         list(entries.values()), list(entries), loc="outside lower center", ncols=len(entries)
     )
@@ -136,8 +135,10 @@ def contour_figure(document: Part, name: str, part: Part) -> Figure:
     for axes, key, words in ((left, "mean", "predicted"), (right, "sd", "± 1 sd")):
         _map(figure, axes, document, found, key)
         axes.set_title(f"{title(name)}, {words}{_in(part['unit'])}")
+    whole = all(f for row in found["feasible"] for f in row)
+    hatched = "" if whole else "; hatched: cannot be made"
     figure.suptitle(
-        f"All else as in trial {document['anchor']['trial']} (marked); hatched: cannot be made",
+        f"All else as in trial {document['anchor']['trial']} (marked){hatched}",
         x=0.01, ha="left", fontsize=9.5,
     )  # fmt: skip
     return figure
