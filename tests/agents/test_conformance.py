@@ -3,8 +3,10 @@ import pytest
 from agents import Agent
 from agents.baselines import RandomAgent, SobolAgent
 from agents.bayes import BayesAgent
+from agents.maria import MariaAgent
 from agents.sampling import sample_space
 from agents.testing import OBJECTIVES, AgentConformance, awkward_space, trials
+from agents.turbo import TurboAgent
 
 
 class Seeded(AgentConformance):
@@ -39,3 +41,15 @@ class TestBayes(Seeded):
     @pytest.fixture
     def agent(self) -> Agent:
         return BayesAgent(initial=4, design_seed=3)
+
+
+class TestMaria(Seeded):
+    @pytest.fixture
+    def agent(self) -> Agent:
+        return MariaAgent(initial=4, design_seed=3)
+
+
+class TestTurbo(Seeded):
+    @pytest.fixture
+    def agent(self) -> Agent:
+        return TurboAgent(initial=4, design_seed=3)
