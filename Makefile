@@ -112,6 +112,7 @@ bench: setup ## compare with other tools, as JSON
 	@for script in benchmarks/[a-z]*.py; do \
 	    echo "== $$script" >&2; "$(BIN)/python" "$$script" --json; \
 	done
+	@"$(BIN)/python" -m benchmarks.planners --suite quick --json
 
 compose-check: setup ## the deployment's files and commands, without an engine
 	@"$(BIN)/python" deploy/check_compose.py

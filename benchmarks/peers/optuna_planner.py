@@ -14,20 +14,13 @@ from typing import Any
 
 import optuna
 
-CONSTRAINTS = "constraints"
-
-
-def held(trial: Any) -> tuple[float, ...]:
-    """Return a trial's constraints, at most zero where they hold."""
-    return tuple(trial.user_attrs.get(CONSTRAINTS, ()))
-
 
 class Study:
     """A study with the parameters of one problem."""
 
     def __init__(self, sampler: str, seed: int, parameters: list[dict[str, Any]]) -> None:
         kind = getattr(optuna.samplers, sampler)
-        self.study = optuna.create_study(sampler=kind(seed=seed, constraints_func=held))
+        self.study = optuna.create_study(sampler=kind(seed=seed))
         self.parameters = parameters
         self.asked: Any = None
 
@@ -50,7 +43,8 @@ class Study:
         if entry["value"] is None:
             self.study.tell(trial, state=optuna.trial.TrialState.FAIL)
             return
-        trial.set_user_attr(CONSTRAINTS, entry["constraints"])
+        for place, excess in enumerate(entry["constraints"]):
+            trial.set_constraint(f"bound {place}", excess)
         self.study.tell(trial, entry["value"])
 
     def _suggested(self, trial: Any) -> dict[str, Any]:

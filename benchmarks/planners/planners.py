@@ -25,7 +25,7 @@ OURS = ("bayes", "maria", "turbo", "random", "sobol")
 OPTUNA = {"optuna_tpe": "TPESampler", "optuna_gp": "GPSampler"}
 STORED = ("ax", "baybe", "bofire")
 """Too slow to run beside the others: their traces are read where they have been stored."""
-SETTINGS = Path("optuna-planners-requirements.txt")
+ENVIRONMENT, SCRIPT = "optuna-planners", "optuna_planner.py"
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,12 @@ class Optuna:
 
     def identity(self, problem: Problem, seed: int) -> dict[str, Any]:
         """Return the sampler and the versions that its environment is pinned to."""
-        pins = (PEERS.parent / SETTINGS).read_text().splitlines()
+        pins = (PEERS.parent / f"{ENVIRONMENT}-requirements.txt").read_text().splitlines()
         libraries = dict(p.split("==") for p in pins if "==" in p and not p.startswith("#"))
-        return {"version": libraries["optuna"], "configuration": {"sampler": OPTUNA[self.name]},
-                "libraries": libraries}  # fmt: skip
+        script = hashlib.sha256((PEERS / SCRIPT).read_bytes()).hexdigest()
+        configuration = {"sampler": OPTUNA[self.name], "script": script}
+        version = libraries["optuna"]
+        return {"version": version, "configuration": configuration, "libraries": libraries}
 
     def start(self, problem: Problem, seed: int) -> AbstractContextManager[Session]:
         """Begin a run in a process of its own."""
@@ -126,7 +128,7 @@ class Optuna:
 class _OptunaSession:
     def __init__(self, sampler: str, problem: Problem, seed: int) -> None:
         self.problem, self.told = problem, 0
-        self.peer = Peer("optuna-planners", "optuna_planner.py")
+        self.peer = Peer(ENVIRONMENT, SCRIPT)
         self.peer.ask(begin={"sampler": sampler, "seed": seed, "parameters": _parameters(problem)})
 
     def __enter__(self) -> _OptunaSession:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from agents import Objective, Observation, Recipe, Space
-from agents.sampling import sample_space
+from agents.sampling import feasible_sequence, sample_space
 
 REFERENCE = 8192
 """Uniform recipes that say what is rare and what is best; assumed: enough to hold some 27 that
@@ -137,15 +139,16 @@ def reference(problem: Problem) -> Reference:
     """
     if problem.driver is None:
         return Reference(0.0, float("inf"), 0.0)
-    recipes = sample_space(problem.space, REFERENCE, REFERENCE_SEED, method="uniform")
+    drawn = feasible_sequence(problem.space, REFERENCE_SEED, "uniform", Counter())
+    recipes = list(islice(drawn, REFERENCE))
     losses = np.sort([loss(problem, t) for t in problem.truths(recipes)])
     inside = losses[np.isfinite(losses)]
     if not len(inside):
         raise ValueError(
-            f"a problem needs recipes inside its bands, but none of {REFERENCE} uniform ones of "
-            f"{problem.name} is; widen its bands"
+            f"a problem needs recipes inside its bands, but none of {len(recipes)} uniform ones "
+            f"of {problem.name} is; widen its bands"
         )
-    target = float(losses[min(REFERENCE // RARITY, len(inside)) - 1])
+    target = float(losses[min(max(1, len(recipes) // RARITY), len(inside)) - 1])
     best = float(inside[0])
     if problem.optimum is not None:
         sign = -1.0 if problem.driver.goal == "maximise" else 1.0
