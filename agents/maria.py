@@ -4,8 +4,8 @@ After Bezinge and co-authors, "Pick a Color MARIA", ACS Appl. Mater. Interfaces 
 emission over reagent ratios in segmented flow, 16 first experiments, then 20 placed around the
 wanted wavelength, so that a model is good there rather than everywhere.
 
-Neither paper nor code was at hand: this was written from what a survey says of it, and citation and
-rule want checking against the paper. Assumed, because the survey does not say:
+Neither paper nor code was at hand: this was written from what a survey says of it, and citation
+and rule want checking against the paper. Assumed, because the survey does not say:
 
 - the first design is this package's space-filling one;
 - the kriging has a constant trend, a Matern 5/2 kernel and an inferred nugget (`agents.bayes`);
