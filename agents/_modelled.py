@@ -15,6 +15,7 @@ from agents.baselines import design, unavailable
 from agents.bayes._goals import Goals, read_goals
 from agents.bayes._model import Processes, columns, learn
 from agents.bayes._representatives import representatives
+from agents.bayes._threads import single_thread
 from agents.bayes._warp import Warp
 from agents.encoding import Array, Encoding
 from agents.history import Observation, PastTrial
@@ -87,17 +88,12 @@ class ModelledAgent(OptionedAgent):
         made = given(space, history, wanted, int(self._values["design_seed"]))
         if len(made) == n:
             return made
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # sums depend on the thread count
-        try:
-            with manual_seed(seed):
-                encoding = Encoding(space)
-                model = learn(encoding, history[start:], goals.observables, goals.later)
-                while len(made) < n:
-                    step = _step(encoding, goals, model, history, made, seed)
-                    made.append(_proposal(step, self._pick(step)))
-        finally:
-            torch.set_num_threads(threads)
+        with single_thread(), manual_seed(seed):
+            encoding = Encoding(space)
+            model = learn(encoding, history[start:], goals.observables, goals.later)
+            while len(made) < n:
+                step = _step(encoding, goals, model, history, made, seed)
+                made.append(_proposal(step, self._pick(step)))
         return made
 
     def _start(self, space: Space, goals: Goals, history: Sequence[PastTrial]) -> int:

@@ -20,11 +20,6 @@ class Dose:
     least: float
     most: float
 
-    @property
-    def known(self) -> bool:
-        """Whether nothing is in doubt."""
-        return self.least == self.most
-
 
 Doses = Mapping[str, Dose]
 Needs = Mapping[str, float]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from instruments import Station
-from instruments.doses import Doses
+from instruments.doses import Dose, Doses, total
 from instruments.station import Consuming
 from orchestrator.errors import DotpilotError
 from orchestrator.worker._outbox import Outbox
@@ -64,22 +64,16 @@ class Bottles:
             )
         self._note(lease, needs)
         return {
-            trial: {
-                stock: {"least": 0.0, "most": most, "lab": self._file.lab, "lot": self._lot(stock)}
-                for stock, most in station.needs([recipe]).items()
-                if most > 0.0
-            }
+            trial: self.labelled(
+                {n: Dose(0.0, most) for n, most in station.needs([recipe]).items() if most > 0.0}
+            )
             for trial, recipe in recipes.items()
         }
 
     def note_drawn(self, lease: Mapping[str, Any], doses: Sequence[Doses]) -> None:
         """Note what a run has drawn, where anybody knows."""
-        found: dict[str, float] = {}
-        for one in doses:
-            for stock, dose in one.items():
-                found[stock] = found.get(stock, 0.0) + dose.most
-        if found:
-            self._note(lease, found)
+        if found := total(doses):
+            self._note(lease, {stock: dose.most for stock, dose in found.items()})
 
     def _note(self, lease: Mapping[str, Any], volumes: Mapping[str, float]) -> None:
         drawn = {s: (self._lot(s), v) for s, v in volumes.items() if v > 0.0}
